@@ -1,0 +1,297 @@
+"""The loader's side of the queue: loads batches and deals with barriers, in order.
+
+Invariant: the checkpoint moves only in the transaction that makes its rows visible, and never past a
+change that was not applied. The book and all counters change only after the commit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from rowferry import failpoints
+from rowferry.assemble import Assembled, table_load
+from rowferry.batch import ChunkSegment, MicroBatch, Segment
+from rowferry.batch_queue import TableFault
+from rowferry.book import Decision, TableBook, adopt, reconcile, stop
+from rowferry.changes import LoadReceipt, LoadRequest, RowCounts, SchemaChange, Statement
+from rowferry.checkpoint import (
+    Checkpoint,
+    CopyProgress,
+    TableRecord,
+    TableStatus,
+    count_rows,
+    load_metrics,
+    save_checkpoint,
+    save_table,
+    sweep,
+)
+from rowferry.ddl import effect
+from rowferry.destination import Session, existing_columns, run_all
+from rowferry.errors import StreamStopped, TableStopped
+from rowferry.load_ids import LoadIds
+from rowferry.position import BinlogPosition
+from rowferry.table_schema import TableId, TableSchema
+
+Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
+
+
+class Loads(Protocol):
+    """What the applier needs of the loader."""
+
+    def load(self, request: LoadRequest, tables: list[TableSchema]) -> LoadReceipt:
+        """Load a request; tables: all layouts, published first if they changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What one commit did, for observers. stages: seconds by stage."""
+
+    position: BinlogPosition
+    load_id: str
+    commit_time_us: int
+    transactions: int
+    rows: int
+    tables: Mapping[str, RowCounts]
+    zero_dates: Mapping[str, int]
+    stages: Mapping[str, float]
+    decisions: tuple[Decision, ...] = ()
+    finished: tuple[TableId, ...] = ()
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What a commit is about to do."""
+
+    loads: list[Assembled] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    records: dict[TableId, TableRecord] = field(default_factory=dict)
+    finished: list[TableId] = field(default_factory=list)
+
+
+class Applier:
+    """See the module. Not thread-safe: the run loop owns it."""
+
+    def __init__(
+        self,
+        session: Session,
+        book: TableBook,
+        checkpoint: Checkpoint,
+        loader: Loads,
+        catalogue: Catalogue,
+        applied_until: Callable[[BinlogPosition], int],
+    ) -> None:
+        """catalogue: reads the source's tables whose names pass. applied_until: source time at a position."""
+        self._session = session
+        self._book = book
+        self.checkpoint = checkpoint
+        self._loader = loader
+        self._catalogue = catalogue
+        self._applied_until = applied_until
+        self._ids = LoadIds(checkpoint.load_id)
+        self._heads: dict[TableId, tuple[int, BinlogPosition]] = {}
+
+    @property
+    def last_load_id(self) -> str:
+        """The newest load id in use."""
+        return self._ids.last
+
+    def apply(self, batch: MicroBatch) -> Applied:
+        """Load a batch and move the checkpoint. Raises what loads raise; then nothing has changed."""
+        started_us = time.time_ns() // 1000
+        clock = time.monotonic()
+        plan = _Plan()
+        self._convert(batch, plan)
+        converted = time.monotonic() - clock
+        position = self._advance_to(batch.end)
+        self._copy_progress(batch, position, plan)
+        load_id = self._ids.next(started_us)
+        moved = replace(
+            self.checkpoint, position=position, load_id=load_id, commit_time_us=batch.commit_time_us
+        )
+        self._record(plan, load_id, started_us, batch.commit_time_us)
+        plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
+        stages = {"convert": converted, **self._commit(plan, load_id)}
+        self.checkpoint = moved
+        self._accept(plan)
+        return self._applied(batch, plan, load_id, stages)
+
+    def idle(self, position: BinlogPosition) -> Applied | None:
+        """Nothing waits and the stream stands at `position`: finish copies, move the checkpoint."""
+        position = self._advance_to(position)
+        plan = _Plan()
+        self._finish(position, plan)
+        moved = replace(self.checkpoint, position=position, commit_time_us=0)
+        plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
+        run_all(self._session, plan.statements)
+        self.checkpoint = moved
+        self._accept(plan)
+        return self._applied(MicroBatch(), plan, moved.load_id, {})
+
+    def finishes_at(self, position: BinlogPosition) -> bool:
+        """Whether some table's copy is complete once everything up to `position` is applied."""
+        return any(
+            position.reached(head) and self._book.generations.get(table) == generation
+            for table, (generation, head) in self._heads.items()
+        )
+
+    def schema_change(self, change: SchemaChange) -> tuple[Decision, ...]:
+        """Deal with a DDL statement; what became of the tables that it touched."""
+        decisions = self._decide(change)
+        self._commit_decisions(decisions, change.end)
+        return decisions
+
+    def stop_table(self, table: TableId, error: str) -> tuple[Decision, ...]:
+        """Stop a captured table; its rows stay as of the checkpoint."""
+        record = self._book.captured(table)
+        if record is None:
+            raise StreamStopped("stop a table", f"table {table}", reason="it is not captured")
+        decision = stop(self._book.dataset, record, error)
+        self._commit_decisions((decision,), self.checkpoint.position)
+        return (decision,)
+
+    def fault(self, fault: TableFault) -> tuple[Decision, ...]:
+        """Deal with a table whose rows do not fit: follow its layout if that explains it, else stop it."""
+        record = self._book.captured(fault.table)
+        if record is None:
+            return ()
+        decision = None
+        if not fault.final:
+            now = self._catalogue(lambda name: name == fault.table.name).get(fault.table)
+            decision = reconcile(self._book.dataset, record, now, self.last_load_id, rows_kept=True)
+        decision = decision or stop(self._book.dataset, record, str(fault.error))
+        self._commit_decisions((decision,), fault.position)
+        return (decision,)
+
+    def _decide(self, change: SchemaChange) -> tuple[Decision, ...]:
+        touching = effect(change.statement)
+        database = self.checkpoint.source
+        if change.database != database and not touching.touches(database):
+            return ()
+        found = self._catalogue(touching.touches)
+        known = {t for t in self._book.records if touching.touches(t.name)}
+        decisions = [
+            self._decide_one(table, found.get(table), touching.keeps_rows) for table in known | set(found)
+        ]
+        return tuple(d for d in decisions if d is not None)
+
+    def _decide_one(self, table: TableId, now: TableSchema | None, rows_kept: bool) -> Decision | None:
+        record = self._book.records.get(table)
+        dataset = self._book.dataset
+        if record is not None:
+            return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
+        if now is None:
+            return None
+        existing = existing_columns(self._session, dataset, table.name)
+        return adopt(dataset, now, existing, self.last_load_id)
+
+    def _commit_decisions(self, decisions: tuple[Decision, ...], position: BinlogPosition) -> None:
+        moved = replace(self.checkpoint, position=self._advance_to(position), commit_time_us=0)
+        statements = [s for d in decisions for s in d.statements]
+        run_all(self._session, [*statements, save_checkpoint(self._book.dataset, moved)])
+        self.checkpoint = moved
+        for decision in decisions:
+            self._book.accept(decision)
+
+    def _convert(self, batch: MicroBatch, plan: _Plan) -> None:
+        for table, segments in batch.segments.items():
+            record = self._book.captured(table)
+            current = [s for s in segments if self._is_current(s)]
+            if record is None or not current:
+                continue
+            try:
+                plan.loads.append(table_load(current))
+            except TableStopped as error:
+                decision = stop(self._book.dataset, record, str(error))
+                plan.decisions.append(decision)
+                plan.statements += decision.statements
+
+    def _is_current(self, segment: Segment) -> bool:
+        if not isinstance(segment, ChunkSegment):
+            return True
+        return self._book.generations.get(segment.mark.table) == segment.mark.generation
+
+    def _copy_progress(self, batch: MicroBatch, position: BinlogPosition, plan: _Plan) -> None:
+        stopped = {d.record.table.id for d in plan.decisions}
+        for mark in batch.marks:
+            record = plan.records.get(mark.table) or self._book.captured(mark.table)
+            current = self._book.generations.get(mark.table) == mark.generation
+            if record is None or not current or mark.table in stopped:
+                continue
+            copy = record.copy
+            progress = CopyProgress(
+                copy.began, mark.last_key or copy.last_key, copy.rows + mark.rows, copy.done or mark.done
+            )
+            plan.records[mark.table] = replace(record, copy=progress)
+            if mark.head is not None:
+                self._heads[mark.table] = (mark.generation, mark.head)
+        self._finish(position, plan)
+        plan.statements += [save_table(self._book.dataset, r) for r in plan.records.values()]
+
+    def _finish(self, position: BinlogPosition, plan: _Plan) -> None:
+        """Tables whose copy the stream has caught up with: rows that are gone are swept out."""
+        dataset = self._book.dataset
+        stopped = {d.record.table.id for d in plan.decisions}
+        for table, (generation, head) in self._heads.items():
+            if self._book.generations.get(table) != generation or table in stopped:
+                continue
+            record = plan.records.get(table) or self._book.captured(table)
+            if record is None or not position.reached(head):
+                continue
+            plan.records.pop(table, None)
+            finished = replace(record, status=TableStatus.STREAMING)
+            plan.finished.append(table)
+            plan.decisions.append(Decision(finished, (), reason="copied"))
+            plan.statements += [sweep(dataset, table.name, record.copy.began), save_table(dataset, finished)]
+
+    def _record(self, plan: _Plan, load_id: str, started_us: int, commit_time_us: int) -> None:
+        dataset = self._book.dataset
+        for assembled in plan.loads:
+            table, counts = assembled.load.table.id.name, assembled.load.counts
+            plan.statements.append(count_rows(dataset, table, counts, commit_time_us))
+            plan.statements.append(load_metrics(dataset, load_id, table, counts, started_us, commit_time_us))
+
+    def _commit(self, plan: _Plan, load_id: str) -> Mapping[str, float]:
+        failpoints.hit("before-load")
+        if not plan.loads:
+            run_all(self._session, plan.statements)
+            return {}
+        loads = tuple(a.load for a in plan.loads)
+        request = LoadRequest(load_id, loads, tuple(plan.statements))
+        receipt = self._loader.load(request, self._book.schemas())
+        return {"load": receipt.seconds, **receipt.stages}
+
+    def _accept(self, plan: _Plan) -> None:
+        self._book.records.update(plan.records)
+        for decision in plan.decisions:
+            self._book.accept(decision)
+        for table in plan.finished:
+            self._heads.pop(table, None)
+
+    def _advance_to(self, position: BinlogPosition | None) -> BinlogPosition:
+        """The later of the checkpoint and `position`. Raises StreamStopped if it went back."""
+        before = self.checkpoint.position
+        if position is None or position == before:
+            return before
+        if position.identity == before.identity and not position.reached(before):
+            raise StreamStopped(
+                "move the checkpoint", str(position), reason=f"it is before the checkpoint {before}"
+            )
+        return position
+
+    def _applied(self, batch: MicroBatch, plan: _Plan, load_id: str, stages: Mapping[str, float]) -> Applied:
+        return Applied(
+            position=self.checkpoint.position,
+            load_id=load_id,
+            commit_time_us=batch.commit_time_us,
+            transactions=batch.transactions,
+            rows=sum(a.load.counts.total for a in plan.loads),
+            tables={a.load.table.id.name: a.load.counts for a in plan.loads},
+            zero_dates={a.load.table.id.name: a.zero_dates for a in plan.loads},
+            stages=stages,
+            decisions=tuple(plan.decisions),
+            finished=tuple(plan.finished),
+        )

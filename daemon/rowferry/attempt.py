@@ -1,0 +1,242 @@
+"""One attempt: from opening both ends to the first failure, or to the wish to stop.
+
+Threads: this one loads; one reads and decodes; one copies; one samples the lag. Whatever fails in any
+of them comes out of `run`; nothing of an attempt outlives it but what Postgres has committed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from rowferry.applier import Applied, Applier, Loads
+from rowferry.batch import ChunkSegment, MicroBatch
+from rowferry.batch_queue import Barrier, BatchQueue, TableFault
+from rowferry.binlog import BinlogReader
+from rowferry.book import Decision
+from rowferry.changes import SchemaChange
+from rowferry.checkpoint import TableStatus, prune
+from rowferry.copy import Chunk, Copier, CopyJob
+from rowferry.destination import run_all
+from rowferry.errors import Interrupted, TableRefused, TableStopped
+from rowferry.feeder import Feeder
+from rowferry.monitor import Monitor
+from rowferry.settings import Settings
+from rowferry.startup import Opened, derive_server_id
+from rowferry.table_schema import TableSchema
+from rowferry.touched import Settled, TouchLog
+
+IDLE_COMMIT_SECONDS: Final = 5.0
+PRUNE_SECONDS: Final = 3_600.0
+_TAKE_SECONDS: Final = 0.25
+_JOIN_SECONDS: Final = 5.0
+
+
+class Observer(Protocol):
+    """Told what an attempt does."""
+
+    def opened(self, attempt: Attempt) -> None:
+        """Both ends are open and the stream has begun."""
+
+    def applied(self, applied: Applied) -> None:
+        """A batch, or an idle checkpoint, was committed."""
+
+    def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
+        """Tables changed their state."""
+
+    def tick(self, attempt: Attempt) -> None:
+        """The loop is alive; called several times a second."""
+
+
+@dataclass(slots=True)
+class _Timers:
+    committed: float
+    pruned: float
+
+
+class Attempt:
+    """See the module."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        opened: Opened,
+        loader: Loads,
+        observer: Observer,
+        stopping: threading.Event,
+        *,
+        until_caught_up: bool,
+    ) -> None:
+        """loader outlives the attempt; stopping: set from outside to end at a batch boundary."""
+        self.settings = settings
+        self.source = opened
+        self.book = opened.book
+        self._observer = observer
+        self._stopping = stopping
+        self._until_caught_up = until_caught_up
+        self._touches = TouchLog()
+        self.queue = BatchQueue(settings.batch, opened.checkpoint.position)
+        self.monitor = Monitor(settings.source, opened.server)
+        self.applier = Applier(
+            opened.session,
+            opened.book,
+            opened.checkpoint,
+            loader,
+            opened.catalogue,
+            self.monitor.applied_until,
+        )
+        self.feeder = Feeder(opened.book, self.queue, self._touches)
+        self._copier = Copier(
+            settings.source, settings.copying, opened.server, self._place, self._settle, self._copy_fault
+        )
+        self._timers = _Timers(time.monotonic(), time.monotonic() - PRUNE_SECONDS + 60)
+
+    def run(self) -> None:
+        """Stream until told to stop, or until caught up. Raises whatever went wrong in any thread."""
+        self._observer.decided(self.source.decisions, "start")
+        with self._threads():
+            for record in self.book.with_status(TableStatus.COPYING):
+                self._begin_copy(record.table)
+            self._observer.opened(self)
+            while not self._stopping.is_set():
+                self._step()
+                self._observer.tick(self)
+                if self._until_caught_up and self._is_caught_up():
+                    break
+            self._idle(force=True)
+
+    @contextmanager
+    def _threads(self) -> Iterator[None]:
+        reader = BinlogReader(
+            self.settings.source,
+            self.source.server,
+            derive_server_id(self.settings),
+            self.source.checkpoint.position,
+            self.book.is_transactional,
+        )
+        threads = [
+            self._thread("reader", lambda: self.feeder.run(reader)),
+            self._thread("copier", self._copier.run),
+            self._thread("monitor", self.monitor.run),
+        ]
+        try:
+            for thread in threads:
+                thread.start()
+            yield
+        finally:
+            self.queue.close()
+            self._copier.stop()
+            self.monitor.stop()
+            reader.close()
+            for thread in threads:
+                thread.join(_JOIN_SECONDS)
+
+    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        with contextlib.suppress(Interrupted):
+            try:
+                work()
+            except BaseException as error:  # noqa: BLE001 - handed to the run loop, which decides
+                self.queue.fail(error)
+
+    def _step(self) -> None:
+        item = self.queue.take(_TAKE_SECONDS)
+        if isinstance(item, MicroBatch):
+            self._apply(item)
+        elif isinstance(item, Barrier):
+            self._barrier(item)
+        else:
+            self._idle()
+
+    def _apply(self, batch: MicroBatch) -> None:
+        """Load a batch; a table that Postgres refuses is stopped, and the rest loaded without it."""
+        while True:
+            try:
+                applied = self.applier.apply(batch)
+                break
+            except TableRefused as error:
+                decisions = self.applier.stop_table(error.table, str(error))
+                self._observer.decided(decisions, "load")
+        self._committed(applied)
+
+    def _committed(self, applied: Applied) -> None:
+        self._timers.committed = time.monotonic()
+        self.monitor.applied(applied.position)
+        self.queue.locked(lambda: self._touches.forget(applied.finished))
+        self._observer.applied(applied)
+        if applied.decisions:
+            self._observer.decided(applied.decisions, "batch")
+
+    def _barrier(self, barrier: Barrier) -> None:
+        cause = barrier.cause
+        if isinstance(cause, SchemaChange):
+            decisions = self.applier.schema_change(cause)
+            self._observer.decided(decisions, "schema change")
+        else:
+            decisions = self.applier.fault(cause)
+            self._observer.decided(decisions, "rows do not fit")
+        for decision in decisions:
+            if decision.copy:
+                self._begin_copy(decision.record.table)
+        barrier.done.set()
+
+    def _idle(self, *, force: bool = False) -> None:
+        position = self.queue.take_position()
+        if position is None:
+            return
+        moved = position != self.applier.checkpoint.position
+        due = time.monotonic() - self._timers.committed >= IDLE_COMMIT_SECONDS
+        if self.applier.finishes_at(position) or due or (force and moved):
+            applied = self.applier.idle(position)
+            if applied is not None:
+                self._committed(applied)
+        else:
+            self.monitor.applied(position)
+        self._prune()
+
+    def _prune(self) -> None:
+        if time.monotonic() - self._timers.pruned >= PRUNE_SECONDS:
+            self._timers.pruned = time.monotonic()
+            run_all(self.source.session, prune(self.book.dataset))
+
+    def _is_caught_up(self) -> bool:
+        if self.book.with_status(TableStatus.COPYING):
+            return False
+        position = self.queue.take_position()
+        return position is not None and position.reached(self.source.head)
+
+    def _begin_copy(self, table: TableSchema) -> None:
+        record = self.book.records[table.id]
+        self.queue.locked(lambda: self._touches.watch(table.id))
+        self._copier.submit(
+            CopyJob(
+                table=record.table,
+                generation=self.book.generations[table.id],
+                progress=record.copy,
+                since=self.applier.checkpoint.position,
+                started_at=time.monotonic(),
+            )
+        )
+
+    def _place(self, chunk: Chunk) -> None:
+        table = chunk.job.table.id
+
+        def make() -> ChunkSegment | None:
+            if self.book.generations.get(table) != chunk.job.generation:
+                return None
+            return chunk.segment(self._touches.keys(table, chunk.settled))
+
+        self.queue.add_chunk(make)
+
+    def _settle(self, job: CopyJob, settled: Settled) -> None:
+        self.queue.locked(lambda: self._touches.settle(job.table.id, settled))
+
+    def _copy_fault(self, error: TableStopped, table: TableSchema) -> None:
+        self.queue.barrier(TableFault(table.id, error, self.queue.position, final=True))

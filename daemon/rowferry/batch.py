@@ -1,0 +1,204 @@
+"""Micro-batches: what whole transactions and chunks did to each table, in order.
+
+Invariants: a batch holds whole transactions only, and ends where its last one ends. Within a table
+the order of the stream is kept, a chunk stands at the place where it entered, and the last change of
+a key wins by that order. A changed key is a delete of the old key and an upsert of the new one.
+Pure: no threads, no clocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout
+from rowferry.convert import Converted, LayoutMismatch, binlog_converter
+from rowferry.decode import DecodeError, RowDecoder, compile_decoder
+from rowferry.errors import TableStopped
+from rowferry.position import BinlogPosition
+from rowferry.table_schema import TableId, TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_UPSERT, _DELETE = b"\x00", b"\x01"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Route:
+    """How row images of one layout become columns of one table."""
+
+    table: TableSchema
+    layout: TableLayout
+    decoder: RowDecoder
+    key: Callable[[RawRow], Hashable]
+    key_indexes: tuple[int, ...]
+    names: tuple[str, ...]
+    converters: tuple[Callable[[Sequence[Any]], Converted], ...]
+
+
+def make_route(table: TableSchema, layout: TableLayout) -> Route:
+    """Fit a layout to the table's known columns, by name.
+
+    Raises TableStopped if the binlog names a column that the table does not have or of another
+    type, or lacks a key column.
+    """
+    if layout.problem:
+        raise TableStopped("decode rows", f"table {table.id}", reason=layout.problem)
+    names = tuple(c.name for c in layout.columns)
+    converters = tuple(_converter(table, layout, i) for i in range(len(names)))
+    if missing := [k for k in table.key if k not in names]:
+        raise TableStopped("decode rows", f"table {table.id}", reason=f"no key column {missing[0]}")
+    indexes = tuple(names.index(k) for k in table.key)
+    try:
+        decoder = compile_decoder(layout)
+    except DecodeError as error:
+        raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
+    return Route(table, layout, decoder, itemgetter(*indexes), indexes, names, converters)
+
+
+def _converter(table: TableSchema, layout: TableLayout, index: int) -> Callable[[Sequence[Any]], Converted]:
+    wire = layout.columns[index]
+    column = table.column(wire.name)
+    where = f"table {table.id}, column {wire.name}"
+    if column is None:
+        raise TableStopped("decode rows", where, reason="the table has no such column")
+    try:
+        return binlog_converter(wire, column)
+    except LayoutMismatch as error:
+        raise TableStopped("decode rows", where, reason=str(error)) from None
+
+
+@dataclass(slots=True, eq=False)
+class StreamSegment:
+    """Consecutive changes of one table under one layout. deletes: 1 for each row that is a delete."""
+
+    route: Route
+    rows: list[RawRow] = field(default_factory=list)
+    deletes: bytearray = field(default_factory=bytearray)
+    counts: RowCounts = RowCounts()
+
+    def add(self, kind: RowKind, images: list[RawRow]) -> None:
+        """The images of one row event; an update's alternate before, after."""
+        if kind is RowKind.UPDATE:
+            self._update(images[0::2], images[1::2])
+            return
+        self.rows += images
+        count = len(images)
+        if kind is RowKind.INSERT:
+            self.deletes += _UPSERT * count
+            self.counts += RowCounts(inserts=count)
+        else:
+            self.deletes += _DELETE * count
+            self.counts += RowCounts(deletes=count)
+
+    def _update(self, before: list[RawRow], after: list[RawRow]) -> None:
+        key = self.route.key
+        self.counts += RowCounts(updates=len(after))
+        if list(map(key, before)) == list(map(key, after)):
+            self.rows += after
+            self.deletes += _UPSERT * len(after)
+            return
+        for old, new in zip(before, after, strict=True):
+            if key(old) != key(new):
+                self.rows.append(old)
+                self.deletes += _DELETE
+            self.rows.append(new)
+            self.deletes += _UPSERT
+
+    def fold(self) -> tuple[list[RawRow], list[RawRow]]:
+        """The last change of each key: (rows to upsert, rows to delete)."""
+        last = dict(zip(map(self.route.key, self.rows), range(len(self.rows)), strict=True))
+        indexes = range(len(self.rows)) if len(last) == len(self.rows) else sorted(last.values())
+        if 1 not in self.deletes:
+            return [self.rows[i] for i in indexes], []
+        upserts = [self.rows[i] for i in indexes if not self.deletes[i]]
+        return upserts, [self.rows[i] for i in indexes if self.deletes[i]]
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkMark:
+    """How far the copy of a table has come with a chunk.
+
+    last_key: the chunk's last key as the server's text (hex for bytes); None if it was empty.
+    rows: rows read. done: nothing comes after it; then `head` is the source's binlog head as seen
+    after the last SELECT.
+    """
+
+    table: TableId
+    generation: int
+    last_key: tuple[str, ...] | None
+    rows: int
+    done: bool
+    head: BinlogPosition | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChunkSegment:
+    """Rows of a chunk that no event has touched since they were read."""
+
+    table: TableSchema
+    upserts: pa.Table
+    mark: ChunkMark
+    zero_dates: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(self.upserts.column_names)
+
+
+Segment = StreamSegment | ChunkSegment
+
+
+@dataclass(slots=True, eq=False)
+class MicroBatch:
+    """What is loaded in one Postgres transaction. size: bytes of row images."""
+
+    segments: dict[TableId, list[Segment]] = field(default_factory=dict)
+    end: BinlogPosition | None = None
+    commit_time_us: int = 0
+    transactions: int = 0
+    rows: int = 0
+    size: int = 0
+    marks: list[ChunkMark] = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to load (the position may have advanced all the same)."""
+        return not self.segments and not self.marks
+
+    def accepts(self, table: TableId, names: tuple[str, ...]) -> bool:
+        """Whether rows with these columns can join the batch (one set of columns for each table)."""
+        segments = self.segments.get(table)
+        if not segments:
+            return True
+        last = segments[-1]
+        known = last.route.names if isinstance(last, StreamSegment) else last.names
+        return known == names or set(known) == set(names)
+
+    def add_rows(self, route: Route, kind: RowKind, images: list[RawRow], size: int) -> None:
+        """Changes of one table; the caller ends the transaction with `end_transaction`."""
+        segments = self.segments.setdefault(route.table.id, [])
+        last = segments[-1] if segments else None
+        if not isinstance(last, StreamSegment) or last.route is not route:
+            last = StreamSegment(route)
+            segments.append(last)
+        last.add(kind, images)
+        self.rows += len(images)
+        self.size += size
+
+    def end_transaction(self, end: BinlogPosition, commit_time_us: int) -> None:
+        """A transaction is complete."""
+        self.end = end
+        self.commit_time_us = max(self.commit_time_us, commit_time_us)
+        self.transactions += 1
+
+    def add_chunk(self, chunk: ChunkSegment) -> None:
+        """A chunk, after everything that is in the batch already."""
+        self.segments.setdefault(chunk.table.id, []).append(chunk)
+        self.rows += chunk.upserts.num_rows
+        self.size += chunk.upserts.nbytes
+        self.marks.append(chunk.mark)

@@ -1,0 +1,238 @@
+"""What the daemon is doing, for people and machines: the observer that feeds metrics, log and /status."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rowferry import logs
+from rowferry.applier import Applied
+from rowferry.attempt import Attempt
+from rowferry.book import Decision
+from rowferry.changes import RowCounts
+from rowferry.checkpoint import TableStatus, to_time
+from rowferry.errors import RowferryError
+from rowferry.metrics import Metrics
+
+REFRESH_SECONDS: Final = 0.5
+STALL_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Starting:
+    """Opening both ends."""
+
+    name = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class Copying:
+    """Some table is still being copied; the stream is applied all the same."""
+
+    name = "copying"
+
+
+@dataclass(frozen=True, slots=True)
+class Streaming:
+    """Every table that can be is in step."""
+
+    name = "streaming"
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """Waiting to try again after a failure."""
+
+    error: str
+    name = "retrying"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """Asked to stop; ending at a batch boundary."""
+
+    name = "stopping"
+
+
+@dataclass(frozen=True, slots=True)
+class Halted:
+    """Cannot go on without a person."""
+
+    error: str
+    name = "halted"
+
+
+State = Starting | Copying | Streaming | Retrying | Stopping | Halted
+
+
+class Board:
+    """See the module. Written by the run loop, read by the HTTP server's threads."""
+
+    def __init__(self, metrics: Metrics, database: str, dataset: str) -> None:
+        """database, dataset: for /status."""
+        self.metrics = metrics
+        self._lock = threading.Lock()
+        self._log = logs.get()
+        self._state: State = Starting()
+        self._refreshed = 0.0
+        self._ticked = time.monotonic()
+        self._counts: dict[str, RowCounts] = {}
+        self._batches = 0
+        self._backpressure = 0.0
+        self._status: dict[str, Any] = {"database": database, "dataset": dataset, "tables": []}
+        self.enter(Starting())
+
+    @property
+    def state(self) -> State:
+        """The daemon's state."""
+        return self._state
+
+    def enter(self, state: State) -> None:
+        """The daemon is in another state now."""
+        self._state = state
+        self.metrics.state(state.name)
+        with self._lock:
+            self._status["state"] = state.name
+            self._status["error"] = getattr(state, "error", None)
+
+    def status(self) -> dict[str, Any]:
+        """What /status shows."""
+        with self._lock:
+            return dict(self._status)
+
+    def alive(self) -> bool:
+        """Whether the run loop has made progress lately."""
+        return time.monotonic() - self._ticked < STALL_SECONDS
+
+    def ready(self) -> bool:
+        """Whether both ends are connected and changes flow."""
+        return isinstance(self._state, Streaming | Copying)
+
+    def failed(self, error: RowferryError) -> None:
+        """An attempt ended with an error."""
+        self.metrics.error(error.kind)
+        for side in ("source", "destination"):
+            self.metrics.connected(side, False)
+        if error.kind in ("load", "table_load"):
+            self.metrics.failed_batch()
+
+    def waiting(self) -> None:
+        """The run loop is alive while it waits to try again."""
+        self._ticked = time.monotonic()
+
+    def opened(self, attempt: Attempt) -> None:
+        """Both ends are open and the stream has begun."""
+        for side in ("source", "destination"):
+            self.metrics.connected(side, True)
+        self.metrics.gauge("queue_capacity_bytes", attempt.settings.batch.max_bytes)
+        self._backpressure = 0.0
+        self._log.info(
+            "stream_opened",
+            server=attempt.source.server.version_text,
+            position=str(attempt.source.checkpoint.position),
+            tables=len(attempt.book.records),
+        )
+        self._refresh(attempt)
+
+    def applied(self, applied: Applied) -> None:
+        """A batch, or an idle checkpoint, was committed."""
+        self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
+        for finished in applied.finished:
+            self._log.info("table_copied", table=finished.name)
+        if not applied.tables and not applied.transactions:
+            return
+        self._batches += 1
+        self.metrics.batch(applied.rows, applied.stages)
+        for table, counts in applied.tables.items():
+            self._counts[table] = self._counts.get(table, RowCounts()) + counts
+            self.metrics.table_rows(table, counts, applied.zero_dates.get(table, 0))
+        self._log.info(
+            "batch_committed",
+            load_id=applied.load_id,
+            rows=applied.rows,
+            transactions=applied.transactions,
+            tables=len(applied.tables),
+            position=str(applied.position),
+            seconds={k: round(v, 4) for k, v in applied.stages.items()},
+        )
+
+    def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
+        """Tables changed their state."""
+        for decision in decisions:
+            status = decision.record.status
+            if status is TableStatus.STOPPED:
+                self.metrics.error("table")
+                self._log.error(
+                    "table_stopped", table=decision.record.table.id.name, error=decision.record.error
+                )
+            elif decision.reason != "copied":
+                self._log.info(
+                    "table_changed",
+                    table=decision.record.table.id.name,
+                    state=status.value,
+                    cause=cause,
+                    reason=decision.reason,
+                )
+
+    def tick(self, attempt: Attempt) -> None:
+        """The loop is alive."""
+        self._ticked = time.monotonic()
+        if self._ticked - self._refreshed >= REFRESH_SECONDS:
+            self._refresh(attempt)
+
+    def _refresh(self, attempt: Attempt) -> None:
+        self._refreshed = time.monotonic()
+        copying = attempt.book.with_status(TableStatus.COPYING)
+        if not isinstance(self._state, Stopping):
+            self.enter(Copying() if copying else Streaming())
+        lag, until_us, offset = attempt.monitor.lag()
+        self._gauges(attempt, lag, until_us, offset)
+        until = to_time(until_us)
+        status = {
+            "replication_lag_seconds": lag,
+            "applied_source_timestamp": until.isoformat() if until else None,
+            "position": str(attempt.applier.checkpoint.position),
+            "load_id": attempt.applier.last_load_id,
+            "server": attempt.source.server.version_text,
+            "batches": self._batches,
+            "rows_applied": sum(c.total - c.copied for c in self._counts.values()),
+            "tables": self._tables(attempt),
+        }
+        with self._lock:
+            self._status.update(status)
+
+    def _gauges(self, attempt: Attempt, lag: float | None, until_us: int, offset: float) -> None:
+        metrics = self.metrics
+        if lag is not None:
+            metrics.gauge("replication_lag_seconds", lag)
+            metrics.gauge("applied_source_timestamp_seconds", until_us / 1e6)
+            metrics.gauge("source_clock_offset_seconds", offset)
+        metrics.gauge("received_source_timestamp_seconds", attempt.feeder.received_us / 1e6)
+        metrics.gauge("queue_bytes", attempt.queue.size)
+        head, position = attempt.monitor.head, attempt.applier.checkpoint.position
+        if head is not None and head.file == position.file:
+            metrics.gauge("binlog_backlog_bytes", max(0, head.offset - position.offset))
+        waited = attempt.queue.backpressure_seconds
+        metrics.add("backpressure_seconds", max(0.0, waited - self._backpressure))
+        self._backpressure = waited
+        by_status = Counter(r.status.value for r in attempt.book.records.values())
+        metrics.tables({s.value: by_status.get(s.value, 0) for s in TableStatus})
+
+    def _tables(self, attempt: Attempt) -> list[dict[str, Any]]:
+        tables = []
+        for record in sorted(attempt.book.records.values(), key=lambda r: r.table.id):
+            name = record.table.id.name
+            counts = self._counts.get(name, RowCounts())
+            tables.append(
+                {
+                    "table": name,
+                    "state": record.status.value,
+                    "rows_copied": record.copy.rows,
+                    "rows_applied": counts.total - counts.copied,
+                    "error": record.error or None,
+                }
+            )
+        return tables

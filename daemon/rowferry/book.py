@@ -1,0 +1,151 @@
+"""The book of tables: what is known of each captured table, and what a change at the source does to it.
+
+Holds the decisions, as values: new records and the statements that make them true in Postgres. Only the
+loader changes the book; the statements commit together with the checkpoint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from rowferry.changes import Statement
+from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
+from rowferry.destination import add_columns, columns_of, create_table, differences
+from rowferry.errors import TableStopped
+from rowferry.table_schema import TableId, TableSchema, diff
+
+CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a table. copy: whether it must be copied from its start. reason: for the log."""
+
+    record: TableRecord
+    statements: tuple[Statement, ...]
+    copy: bool = False
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class TableBook:
+    """Records by table, and a number for each copy that was begun (`generation`)."""
+
+    dataset: str
+    records: dict[TableId, TableRecord] = field(default_factory=dict)
+    generations: dict[TableId, int] = field(default_factory=dict)
+    _numbers: Iterable[int] = field(default_factory=lambda: count(1))
+
+    def captured(self, table: TableId) -> TableRecord | None:
+        """The record of a table whose changes are applied."""
+        record = self.records.get(table)
+        return record if record is not None and record.status in CAPTURED else None
+
+    def is_transactional(self, table: TableId) -> bool:
+        """Whether a rollback undoes changes to the table; true for tables that are not captured."""
+        record = self.records.get(table)
+        return record is None or record.table.transactional
+
+    def accept(self, decision: Decision) -> None:
+        """Make a committed decision the book's truth."""
+        self.records[decision.record.table.id] = decision.record
+        if decision.copy:
+            self.next_generation(decision.record.table.id)
+
+    def next_generation(self, table: TableId) -> int:
+        """A new number for the table's copy; chunks of an older one are out of date."""
+        self.generations[table] = next(iter(self._numbers))
+        return self.generations[table]
+
+    def schemas(self) -> list[TableSchema]:
+        """The layouts of all tables that have a destination table."""
+        return [r.table for r in self.records.values() if r.status is not TableStatus.STOPPED]
+
+    def with_status(self, status: TableStatus) -> list[TableRecord]:
+        """The records in that state."""
+        return [r for r in self.records.values() if r.status is status]
+
+
+def adopt(dataset: str, table: TableSchema, existing: Mapping[str, str], load_id: str) -> Decision:
+    """A table that is new to the book: make or complete its destination table, and copy it.
+
+    existing: columns of a destination table that is already there. load_id: the last one in use.
+    """
+    try:
+        columns_of(table)
+        if problem := differences(dict(existing), table):
+            raise TableStopped(
+                "copy",
+                f"table {table.id}",
+                reason=problem,
+                hint=f'Drop "{table.id.name}" in the destination, then run `rowferry resync {table.id.name}`',
+            )
+        missing = [c for c in table.columns if existing and c.name not in existing]
+        ddl = [create_table(dataset, table)]
+        ddl += [add_columns(dataset, table, missing)] if missing else []
+    except TableStopped as error:
+        return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
+    return _copied(dataset, table, ddl, load_id, "new table")
+
+
+def reconcile(
+    dataset: str, record: TableRecord, now: TableSchema | None, load_id: str, *, rows_kept: bool
+) -> Decision | None:
+    """What a change at the source does to a known table; None: nothing.
+
+    now: the table in the catalogue, None if it is gone. rows_kept: whether the change provably left
+    its rows and columns alone.
+    """
+    if record.status is TableStatus.STOPPED:
+        return None
+    if now is None:
+        return _dropped(dataset, record)
+    change = diff(record.table, now)
+    if change.empty:
+        if rows_kept and record.status is not TableStatus.DROPPED:
+            return _relayouted(dataset, record, now)
+        return _copied(dataset, now, [], load_id, "its rows may have changed without row events")
+    if change.only_added:
+        try:
+            ddl = [add_columns(dataset, now, change.added)]
+        except TableStopped as error:
+            return stop(dataset, record, str(error))
+        return _copied(dataset, now, ddl, load_id, change.describe())
+    stopped = TableStopped(
+        "follow a schema change",
+        f"table {now.id}",
+        reason=change.describe(),
+        hint=f"Run `rowferry resync {now.id.name}` to go on with the new layout",
+    )
+    return stop(dataset, record, str(stopped))
+
+
+def stop(dataset: str, record: TableRecord, error: str) -> Decision:
+    """The table stops with an error; its rows stay as they are."""
+    stopped = replace(record, status=TableStatus.STOPPED, error=error)
+    return Decision(stopped, (save_table(dataset, stopped),), reason=error)
+
+
+def _dropped(dataset: str, record: TableRecord) -> Decision | None:
+    if record.status is TableStatus.DROPPED:
+        return None
+    error = "dropped or renamed at the source; its last rows are kept"
+    dropped = replace(record, status=TableStatus.DROPPED, error=error)
+    return Decision(dropped, (save_table(dataset, dropped),), reason=error)
+
+
+def _relayouted(dataset: str, record: TableRecord, now: TableSchema) -> Decision | None:
+    """Same columns, perhaps in another order or another engine."""
+    if record.table == now:
+        return None
+    moved = replace(record, table=now)
+    return Decision(moved, (save_table(dataset, moved),), reason="engine, index or order of columns")
+
+
+def _copied(
+    dataset: str, table: TableSchema, ddl: Iterable[Statement], load_id: str, reason: str
+) -> Decision:
+    record = TableRecord(table, TableStatus.COPYING, CopyProgress(began=load_id))
+    return Decision(record, (*ddl, save_table(dataset, record)), copy=True, reason=reason)

@@ -1,0 +1,177 @@
+"""Text of every character set of the server as UTF-8, exactly as the server itself would convert it.
+
+Pure. Bytes that are no character of their set, and U+0000 (which Postgres cannot hold), are refused;
+nothing is replaced, stripped or guessed. A whole column is decoded at once: UTF-8 is checked in C,
+single-byte sets go through a table, multi-byte ones through Python's codecs where those agree with
+the server code by code (`tests/integration/test_charset_oracle.py`).
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rowferry.arrays import Bytes, Longs, ValueNotCarriable, from_pieces
+from rowferry.charset_tables import COLLATIONS, NOPAD_OFFSET, SINGLE_BYTE, UCA1400, UNDEFINED
+from rowferry.types import UnsupportedType
+
+TextDecoder = Callable[[Sequence[bytes | None]], pa.Array]
+
+UTF8: Final = frozenset({"utf8", "utf8mb3", "utf8mb4"})
+CODECS: Final = {
+    "gbk": "gbk",
+    "gb2312": "gb2312",
+    "euckr": "cp949",
+    "ucs2": "utf-16-be",
+    "utf16": "utf-16-be",
+    "utf16le": "utf-16-le",
+    "utf32": "utf-32-be",
+}
+"""Multi-byte sets whose Python codec maps every code as the server does."""
+
+INVALID: Final = "bytes that are no character of its character set"
+NUL: Final = "the character U+0000, which Postgres cannot store"
+
+
+def charset_of_collation(collation_id: int) -> str:
+    """The character set of a collation id; "binary" for 63. Raises UnsupportedType for unknown ids."""
+    if collation_id >= 2 * NOPAD_OFFSET:
+        place = (collation_id - 2 * NOPAD_OFFSET) >> 8
+        charset = UCA1400[place] if place < len(UCA1400) else None
+    else:
+        charset = _by_id().get(collation_id % NOPAD_OFFSET)
+    if charset is None:
+        raise UnsupportedType(f"collation id {collation_id} is not known")
+    return charset
+
+
+@lru_cache(maxsize=1)
+def _by_id() -> dict[int, str]:
+    found: dict[int, str] = {}
+    for charset, ranges in COLLATIONS.items():
+        for part in ranges.split():
+            first, _, last = part.partition("-")
+            found.update(dict.fromkeys(range(int(first), int(last or first) + 1), charset))
+    return found
+
+
+def text_decoder(charset: str, column: str) -> TextDecoder:
+    """A function from bytes of that character set to an Arrow array of type large_string.
+
+    Raises UnsupportedType for a set that cannot be decoded exactly; the function raises
+    ValueNotCarriable for invalid bytes and for U+0000.
+    """
+    name = charset.lower()
+    if name in UTF8:
+        return lambda values: _utf8(values, column)
+    if name in SINGLE_BYTE:
+        table = _table(name)
+        return lambda values: _single_byte(values, table, column)
+    if name in CODECS:
+        codec, bmp_only = CODECS[name], name == "ucs2"
+        return lambda values: _by_codec(values, codec, bmp_only, column)
+    raise UnsupportedType(f"column {column}: character set {charset} is not supported")
+
+
+def _utf8(values: Sequence[bytes | None], column: str) -> pa.Array:
+    binary = pa.array(values, pa.large_binary())
+    try:
+        text = binary.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        raise ValueNotCarriable(column, _first_invalid(values, "utf-8"), INVALID) from None
+    data = _data(binary)
+    if len(data) and not data.all():
+        _refuse(values, lambda value: b"\0" in value, column, NUL)
+    return text
+
+
+def _first_invalid(values: Sequence[bytes | None], codec: str) -> int:
+    for index, value in enumerate(values):
+        try:
+            (value or b"").decode(codec)
+        except UnicodeDecodeError:
+            return index
+    return 0
+
+
+def _refuse(values: Sequence[bytes | None], bad: Callable[[bytes], bool], column: str, reason: str) -> None:
+    index = next(i for i, value in enumerate(values) if value is not None and bad(value))
+    raise ValueNotCarriable(column, index, reason)
+
+
+def _data(binary: pa.Array) -> Bytes:
+    """The bytes of all values of a fresh large_binary array, one after the other."""
+    buffer = binary.buffers()[2]
+    if buffer is None:
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(buffer, np.uint8, int(_offsets(binary)[-1]))
+
+
+def _offsets(binary: pa.Array) -> Longs:
+    found: Longs = np.frombuffer(binary.buffers()[1], np.int64, len(binary) + 1)
+    return found
+
+
+class _Table:
+    """A single-byte set: its 256 characters as text, and the UTF-8 length of each (0: undefined)."""
+
+    def __init__(self, name: str) -> None:
+        codec, patches = SINGLE_BYTE[name]
+        chars = [bytes([byte]).decode(codec, "replace") for byte in range(256)]
+        for start, run in patches.items():
+            chars[start : start + len(run)] = run
+        self.characters = "".join(chars)
+        self.lengths = np.array([0 if c == UNDEFINED else len(c.encode()) for c in chars], np.int64)
+        self.ascii = self.characters[:128] == bytes(range(128)).decode("ascii")
+
+
+@lru_cache(maxsize=64)
+def _table(name: str) -> _Table:
+    return _Table(name)
+
+
+def _single_byte(values: Sequence[bytes | None], table: _Table, column: str) -> pa.Array:
+    binary = pa.array(values, pa.large_binary())
+    if len(binary) == 0:
+        return binary.cast(pa.large_string())
+    data, offsets = _data(binary), _offsets(binary)
+    if len(data) and not data.all():
+        _refuse(values, lambda value: b"\0" in value, column, NUL)
+    if not len(data) or (table.ascii and data.max() < 128):
+        return binary.cast(pa.large_string())
+    lengths = table.lengths[data]
+    if not lengths.all():
+        wrong = int(np.searchsorted(offsets, lengths.argmin(), "right")) - 1
+        raise ValueNotCarriable(column, wrong, INVALID)
+    ends = np.zeros(len(data) + 1, np.int64)
+    np.cumsum(lengths, out=ends[1:])
+    text = codecs.charmap_decode(data.tobytes(), "strict", table.characters)[0].encode()
+    return from_pieces(pa.large_string(), ends[offsets], text, _valid(binary))
+
+
+def _valid(binary: pa.Array) -> NDArray[np.bool_] | None:
+    if binary.null_count == 0:
+        return None
+    found: NDArray[np.bool_] = binary.is_valid().to_numpy(zero_copy_only=False)
+    return found
+
+
+def _by_codec(values: Sequence[bytes | None], codec: str, bmp_only: bool, column: str) -> pa.Array:
+    texts: list[str | None] = []
+    for index, value in enumerate(values):
+        try:
+            text = None if value is None else value.decode(codec)
+        except UnicodeDecodeError:
+            raise ValueNotCarriable(column, index, INVALID) from None
+        if text and "\0" in text:
+            raise ValueNotCarriable(column, index, NUL)
+        if text and bmp_only and max(text) > "\uffff":
+            raise ValueNotCarriable(column, index, INVALID)
+        texts.append(text)
+    return pa.array(texts, pa.large_string())

@@ -1,0 +1,138 @@
+"""The command line: `rowferry run | check | status | resync | config`.
+
+Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from rowferry import __version__, logs
+from rowferry.destination import connect as connect_destination
+from rowferry.errors import ExitCode, RowferryError, UsageError
+from rowferry.mysql_source import connect, describe_server
+from rowferry.pipeline import Pipeline
+from rowferry.preflight import Finding, check_destination, check_source, check_tables
+from rowferry.resync import mark_for_copy
+from rowferry.settings import Settings, describe, load_settings, parse_overrides
+from rowferry.status import read_status, render_status
+
+Command = Callable[[Settings, argparse.Namespace], ExitCode]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = load_settings(parse_overrides(options.set), options.config)
+        logs.configure(settings.log)
+        command: Command = options.command
+        return int(command(settings, options))
+    except RowferryError as error:
+        print(f"rowferry: {error}", file=sys.stderr)
+        return int(error.exit_code)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return int(ExitCode.FAILURE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, metavar="FILE", help="a rowferry.toml")
+    common.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a setting, for instance source.url=mysql://reader@db/clinic (repeatable)",
+    )
+    parser = argparse.ArgumentParser(
+        prog="rowferry",
+        description="Keeps PostgreSQL an exact, fresh copy of a MySQL or MariaDB database.",
+        epilog="Settings: command line > environment (ROWFERRY_SOURCE__URL) > .env > secrets directory"
+        " > rowferry.toml. Exit codes: 0 done, 1 failure, 2 usage, 3 differences found,"
+        " 69 unreachable, 75 another instance holds the lock, 78 configuration.",
+    )
+    parser.add_argument("--version", action="version", version=f"rowferry {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", parents=[common], help="copy, then keep the copy equal")
+    run.add_argument(
+        "--until-caught-up",
+        action="store_true",
+        help="stop with 0 once every table is in step with the source as of the start",
+    )
+    run.set_defaults(command=_run)
+    check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(command=_check)
+    status = commands.add_parser("status", parents=[common], help="show the tables and how fresh they are")
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.set_defaults(command=_status)
+    resync = commands.add_parser(
+        "resync", parents=[common], help="copy tables again, in place, and catch up (daemon stopped)"
+    )
+    resync.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
+    resync.add_argument("--all", action="store_true", help="all tables, from a new binlog position")
+    resync.set_defaults(command=_resync)
+    config = commands.add_parser("config", parents=[common], help="show the settings in force")
+    config.add_argument("--json", action="store_true", help="print JSON")
+    config.set_defaults(command=_config)
+    return parser
+
+
+def _run(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    return Pipeline(settings, until_caught_up=options.until_caught_up).run()
+
+
+def _check(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    findings = _findings(settings)
+    if options.json:
+        rows = [
+            {"point": f.point, "level": f.level, "detail": f.detail, "remedy": f.remedy} for f in findings
+        ]
+        print(json.dumps(rows, indent=2))
+    else:
+        for finding in findings:
+            print(f"{finding.level:8}{finding.point}: {finding.detail}")
+            if finding.remedy:
+                print(f"{'':8}  -> {finding.remedy}")
+    return ExitCode.DONE if all(f.ok for f in findings) else ExitCode.FAILURE
+
+
+def _findings(settings: Settings) -> list[Finding]:
+    with connect(settings.source) as control:
+        findings = list(check_source(control, describe_server(control), settings))
+        findings += check_tables(control, settings)
+    with closing(connect_destination(settings.destination)) as session:
+        findings += check_destination(session, settings)
+    return findings
+
+
+def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    with closing(connect_destination(settings.destination)) as session:
+        document = read_status(session, settings.destination.dataset)
+    print(json.dumps(document, indent=2, default=str) if options.json else render_status(document))
+    return ExitCode.DONE
+
+
+def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.all == bool(options.tables):
+        raise UsageError("resync", reason="name the tables, or give --all")
+    mark_for_copy(settings, options.tables)
+    return Pipeline(settings, until_caught_up=True).run()
+
+
+def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    values = describe(settings)
+    if options.json:
+        print(json.dumps(values, indent=2))
+    else:
+        for name, value in values.items():
+            print(f"{name} = {value}")
+    return ExitCode.DONE

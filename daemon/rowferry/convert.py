@@ -1,0 +1,245 @@
+"""Columns of raw values to Arrow, from both ways in: the binlog's images and SELECT's text.
+
+Pure, a column at a time. For one stored value both ways give the same Arrow value, of the type that
+`types.destination_type` names. Nothing is guessed: what the wire says must fit what the catalogue
+says, else LayoutMismatch; a value that the destination cannot hold is a ValueNotCarriable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from rowferry import temporal
+from rowferry.arrays import (
+    Converted,
+    LayoutMismatch,
+    ValueNotCarriable,
+    byte_matrix,
+    from_numpy,
+    little_endian,
+)
+from rowferry.changes import WireColumn
+from rowferry.charsets import charset_of_collation, text_decoder
+from rowferry.decimals import wire_decimal
+from rowferry.table_schema import Column
+from rowferry.types import destination_type
+from rowferry.wire_types import WireType, describe
+
+__all__ = [
+    "Converted",
+    "Converter",
+    "LayoutMismatch",
+    "ValueNotCarriable",
+    "binlog_converter",
+    "select_expression",
+    "text_converter",
+]
+
+Converter = Callable[[Sequence[Any]], Converted]
+
+BINARY_COLLATION: Final = 63
+
+_TEXT: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
+_BYTES: Final = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
+_STRING_TYPES: Final = {
+    "char": {WireType.STRING},
+    "binary": {WireType.STRING},
+    "varchar": {WireType.VARCHAR, WireType.VAR_STRING},
+    "varbinary": {WireType.VARCHAR, WireType.VAR_STRING},
+}
+_WIRE_TYPES: Final = {
+    "tinyint": {WireType.TINY},
+    "smallint": {WireType.SHORT},
+    "mediumint": {WireType.INT24},
+    "int": {WireType.LONG},
+    "bigint": {WireType.LONGLONG},
+    "float": {WireType.FLOAT},
+    "double": {WireType.DOUBLE},
+    "decimal": {WireType.NEWDECIMAL},
+    "date": {WireType.DATE, WireType.NEWDATE},
+    "datetime": {WireType.DATETIME, WireType.DATETIME2},
+    "timestamp": {WireType.TIMESTAMP, WireType.TIMESTAMP2},
+    "time": {WireType.TIME, WireType.TIME2},
+    **_STRING_TYPES,
+}
+_TIMES: Final = frozenset({"time", "datetime", "timestamp"})
+_SIGNED: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
+_NEW_TEMPORAL: Final = frozenset({WireType.TIMESTAMP2, WireType.DATETIME2, WireType.TIME2})
+
+
+def binlog_converter(wire: WireColumn, column: Column) -> Converter:
+    """A function from raw values of the binlog (see `decode`) to that catalogue column's array.
+
+    Raises LayoutMismatch if the wire's column cannot be the catalogue's (another type, signedness,
+    precision, fraction, text against bytes, BINARY of another length), UnsupportedType for a type or
+    character set that is not carried yet.
+    """
+    kind = destination_type(column.type).arrow
+    _check_layout(wire, column)
+    base = column.type.base
+    if base in _TEXT:
+        return _text(_wire_charset(wire, column), column.name)
+    if base == "binary":
+        return _padded_bytes(wire.metadata)
+    if base in _BYTES:
+        return _array(kind)
+    if base == "mediumint":
+        return _mediumint(wire)
+    if base == "decimal":
+        return wire_decimal(column.name, wire.metadata >> 8, wire.metadata & 0xFF, kind)
+    return _wire_temporal(wire, column, kind) or _array(kind)
+
+
+def _check_layout(wire: WireColumn, column: Column) -> None:
+    """Raise LayoutMismatch unless values of the wire's column can be the catalogue column's."""
+    kind = column.type
+    if wire.type_code not in _WIRE_TYPES.get(kind.base, {WireType.BLOB}):
+        raise _mismatch(wire, column, "another type")
+    if kind.base in _SIGNED and wire.unsigned != kind.unsigned:
+        raise _mismatch(wire, column, "another signedness")
+    if kind.base == "decimal" and wire.metadata != (kind.precision or 10) << 8 | (kind.scale or 0):
+        raise _mismatch(wire, column, "another precision or scale")
+    if kind.base in _TIMES:
+        _check_fraction(wire, column)
+    if kind.base in _TEXT | _BYTES:
+        _check_strings(wire, column)
+
+
+def _check_fraction(wire: WireColumn, column: Column) -> None:
+    if wire.type_code in _NEW_TEMPORAL:
+        if wire.metadata != column.type.fraction:
+            raise _mismatch(wire, column, "another number of fractional digits")
+    elif column.type.fraction:
+        raise _mismatch(
+            wire,
+            column,
+            "a fraction in the storage before MySQL 5.6, whose size the binlog does not tell "
+            "(rebuild the table with mysql56_temporal_format=ON)",
+        )
+
+
+def _check_strings(wire: WireColumn, column: Column) -> None:
+    kind, collation = column.type, wire.collation_id
+    if collation is not None and (collation == BINARY_COLLATION) != (kind.base in _BYTES):
+        raise _mismatch(wire, column, "text against bytes")
+    if kind.base == "binary" and kind.length is not None and wire.metadata != kind.length:
+        raise _mismatch(wire, column, "another length")
+
+
+def _mismatch(wire: WireColumn, column: Column, what: str) -> LayoutMismatch:
+    kind = column.type.text or column.type.base
+    return LayoutMismatch(
+        f"column {column.name}: the binlog's type {describe(wire)} is not the catalogue's {kind}: {what}"
+    )
+
+
+def _wire_charset(wire: WireColumn, column: Column) -> str:
+    """The character set of the bytes in the binlog: the event's own, which may be older."""
+    if wire.collation_id is not None:
+        return charset_of_collation(wire.collation_id)
+    return column.type.charset or "unknown"
+
+
+def _wire_temporal(wire: WireColumn, column: Column, kind: pa.DataType) -> Converter | None:
+    name, fraction = column.name, column.type.fraction
+    makers: dict[int, Callable[[], Converter]] = {
+        WireType.DATE: lambda: temporal.wire_date(name),
+        WireType.NEWDATE: lambda: temporal.wire_date(name),
+        WireType.DATETIME2: lambda: temporal.wire_datetime(name, fraction, kind),
+        WireType.DATETIME: lambda: temporal.wire_old_datetime(name, kind),
+        WireType.TIMESTAMP2: lambda: temporal.wire_timestamp(name, fraction, kind),
+        WireType.TIMESTAMP: lambda: temporal.wire_old_timestamp(name, kind),
+        WireType.TIME2: lambda: temporal.wire_time(name, fraction),
+        WireType.TIME: lambda: temporal.wire_old_time(name),
+    }
+    maker = makers.get(wire.type_code)
+    return maker() if maker else None
+
+
+def text_converter(column: Column) -> Converter:
+    """A function from values as a SELECT of `select_expression` sends them to the column's array.
+
+    The session must have `character_set_results=NULL`, `time_zone='+00:00'` and `sql_mode=''`.
+    Raises UnsupportedType for a type or character set that is not carried yet.
+    """
+    kind, base, name = destination_type(column.type).arrow, column.type.base, column.name
+    if base in _TEXT:
+        return _text(column.type.charset or "unknown", name)
+    if base in _BYTES:
+        return _array(kind)
+    if base == "date":
+        return temporal.text_date(name)
+    if base in ("datetime", "timestamp"):
+        return temporal.text_datetime(name, column.type.fraction, kind)
+    if base == "time":
+        return temporal.text_time(name)
+    return _number_text(kind, name)
+
+
+def select_expression(column: Column, quoted_name: str) -> str:
+    """The expression to select so that the server's text for it is exact.
+
+    The server prints FLOAT with six digits, and DOUBLE(m,d) with d; multiplied by a double both
+    become a plain double, which it prints with as many digits as bring it back bit by bit.
+    """
+    return f"{quoted_name} * 1e0" if column.type.base in ("float", "double") else quoted_name
+
+
+def _array(kind: pa.DataType) -> Converter:
+    return lambda values: Converted(pa.array(values, kind))
+
+
+def _text(charset: str, name: str) -> Converter:
+    decode = text_decoder(charset, name)
+    return lambda values: Converted(decode(values))
+
+
+def _padded_bytes(length: int) -> Converter:
+    """BINARY(n): the binlog leaves out trailing zero bytes."""
+
+    def convert(values: Sequence[bytes | None]) -> Converted:
+        padded = [None if v is None else v.ljust(length, b"\0") for v in values]
+        return Converted(pa.array(padded, pa.large_binary()))
+
+    return convert
+
+
+def _mediumint(wire: WireColumn) -> Converter:
+    """MEDIUMINT: 3 bytes, little-endian."""
+
+    def convert(values: Sequence[bytes | None]) -> Converted:
+        matrix, valid = byte_matrix(values, 3, wire.name)
+        numbers = little_endian(matrix)
+        if not wire.unsigned:
+            numbers = np.where(numbers >= 1 << 23, numbers - (1 << 24), numbers)
+        return Converted(from_numpy(pa.int32(), numbers.astype(np.int32), valid))
+
+    return convert
+
+
+def _number_text(kind: pa.DataType, name: str) -> Converter:
+    """Integers, doubles and decimals in decimal digits, leading zeros (ZEROFILL) allowed."""
+    through = pa.float64() if pa.types.is_floating(kind) else kind
+
+    def convert(values: Sequence[bytes | None]) -> Converted:
+        text = pa.array(values, pa.large_binary()).cast(pa.large_string())
+        try:
+            return Converted(text.cast(through).cast(kind))
+        except pa.ArrowInvalid:
+            wrong = _first_wrong(text, kind)
+        raise ValueNotCarriable(name, wrong, f"text that is no {kind}")
+
+    return convert
+
+
+def _first_wrong(text: pa.Array, kind: pa.DataType) -> int:
+    for index in range(len(text)):
+        try:
+            text.slice(index, 1).cast(kind)
+        except pa.ArrowInvalid:
+            return index
+    return 0

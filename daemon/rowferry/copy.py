@@ -1,0 +1,237 @@
+"""The table copy: short key ranges, read without locks while the stream goes on.
+
+Invariant: a chunk enters the queue after everything that its SELECT is known to have seen, without the
+keys that an event touched since (`touched`). So no chunk undoes a change, and the copy is exact once the
+stream has passed the binlog head that was seen after the last SELECT.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import pyarrow as pa
+from pymysql.connections import Connection
+
+from rowferry import failpoints
+from rowferry.assemble import keys_of
+from rowferry.batch import ChunkMark, ChunkSegment
+from rowferry.checkpoint import CopyProgress
+from rowferry.chunk_sql import chunk_select, encode_key
+from rowferry.convert import ValueNotCarriable, text_converter
+from rowferry.errors import SchemaMoved, TableStopped
+from rowferry.mysql_source import (
+    SourceServer,
+    connect,
+    connect_for_copy,
+    executed_gtid_set,
+    head_position,
+    query,
+)
+from rowferry.position import BinlogPosition
+from rowferry.settings import CopySettings, SourceSettings
+from rowferry.table_schema import TableSchema
+from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, reached
+
+FIRST_CHUNK_ROWS: Final = 2_000
+MIN_CHUNK_ROWS: Final = 100
+_POLL_SECONDS: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class CopyJob:
+    """A table to copy. since, started_at: position and monotonic time when the job was given."""
+
+    table: TableSchema
+    generation: int
+    progress: CopyProgress
+    since: BinlogPosition
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of one SELECT, converted, with what the SELECT is known to have seen."""
+
+    job: CopyJob
+    rows: pa.Table
+    settled: Settled
+    mark: ChunkMark
+    zero_dates: int
+
+    def segment(self, touched: set[Hashable]) -> ChunkSegment:
+        """The rows whose keys nothing touched."""
+        rows = self.rows
+        if touched:
+            keys = keys_of(rows, self.job.table.key)
+            rows = rows.filter(pa.array([k not in touched for k in keys], pa.bool_()))
+        return ChunkSegment(self.job.table, rows, self.mark, self.zero_dates)
+
+
+class Copier:
+    """Copies one table at a time over its own connections, in a thread of its own."""
+
+    def __init__(
+        self,
+        settings: SourceSettings,
+        limits: CopySettings,
+        server: SourceServer,
+        place: Callable[[Chunk], None],
+        settle: Callable[[CopyJob, Settled], None],
+        fault: Callable[[TableStopped, TableSchema], None],
+    ) -> None:
+        """place: puts a chunk into the queue. settle: told what the next SELECT will see.
+
+        fault: told of a table that cannot be copied.
+        """
+        self._settings = settings
+        self._limits = limits
+        self._server = server
+        self._place = place
+        self._settle = settle
+        self._fault = fault
+        self._jobs: list[CopyJob] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._chunk_rows = FIRST_CHUNK_ROWS
+
+    def submit(self, job: CopyJob) -> None:
+        """Copy a table; an earlier job of the same table is dropped."""
+        with self._changed:
+            self._jobs = [j for j in self._jobs if j.table.id != job.table.id]
+            self._jobs.append(job)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let `run` end at the next chunk."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def run(self) -> None:
+        """Copy whatever is submitted, until `stop`. Raises what connections and conversions raise."""
+        while (job := self._next_job()) is not None:
+            with connect_for_copy(self._settings) as rows, connect(self._settings) as control:
+                while job is not None:
+                    self._copy_or_drop(job, rows, control)
+                    job = self._next_job(wait=False)
+
+    def _next_job(self, *, wait: bool = True) -> CopyJob | None:
+        with self._changed:
+            while wait and not self._jobs and not self._stopping:
+                self._changed.wait()
+            return None if self._stopping or not self._jobs else self._jobs[0]
+
+    def _is_current(self, job: CopyJob) -> bool:
+        return not self._stopping and any(j.generation == job.generation for j in self._jobs)
+
+    def _copy_or_drop(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
+        """A table that changed under the copy is left to the DDL event, which begins it anew."""
+        try:
+            self._copy(job, rows, control)
+        except SchemaMoved:
+            self._drop(job)
+        except TableStopped as error:
+            self._drop(job)
+            self._fault(error, job.table)
+
+    def _drop(self, job: CopyJob) -> None:
+        with self._changed:
+            self._jobs = [j for j in self._jobs if j.generation != job.generation]
+
+    def _copy(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
+        last_key, done = job.progress.last_key, job.progress.done
+        while not done:
+            settled = self._begin(job, rows, control)
+            if settled is None:
+                return
+            chunk = self._read(job, last_key, settled, rows)
+            failpoints.hit("copy-chunk-read")
+            last_key, done = chunk.mark.last_key or last_key, chunk.mark.done
+            if done:
+                break
+            self._place(chunk)
+        else:
+            settled = SettledTime(time.monotonic())
+            mark = ChunkMark(job.table.id, job.generation, None, 0, done=True)
+            chunk = Chunk(job, _empty(job.table), settled, mark, 0)
+        head = head_position(control, self._server)
+        self._place(replace(chunk, mark=replace(chunk.mark, head=head)))
+        self._drop(job)
+
+    def _begin(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> Settled | None:
+        """Open the read view; wait until it sees all that was applied when the job was given."""
+        while self._is_current(job):
+            settled = self._observe(job, rows, control)
+            if reached(settled, job.since, job.started_at):
+                self._settle(job, settled)
+                return settled
+            time.sleep(_POLL_SECONDS)
+        return None
+
+    def _observe(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> Settled:
+        if not self._server.is_mariadb and self._server.gtid:
+            return SettledSet(executed_gtid_set(control))
+        if self._server.is_mariadb and job.table.engine.lower() == "innodb":
+            return self._snapshot(rows)
+        return SettledTime(time.monotonic() - self._limits.settle_seconds)
+
+    def _snapshot(self, rows: Connection[Any]) -> SettledPosition:
+        query(rows, "ROLLBACK")
+        query(rows, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
+        found = {k.lower(): v for k, v in query(rows, "SHOW STATUS LIKE 'binlog_snapshot_%'")}
+        file, offset = found[b"binlog_snapshot_file"], found[b"binlog_snapshot_position"]
+        position = BinlogPosition(file.decode(), int(offset), None, self._server.identity)
+        return SettledPosition(position)
+
+    def _read(
+        self, job: CopyJob, last_key: Sequence[str] | None, settled: Settled, rows: Connection[Any]
+    ) -> Chunk:
+        limit = self._chunk_rows
+        started = time.monotonic()
+        found = query(rows, chunk_select(job.table, last_key, limit))
+        if isinstance(settled, SettledPosition):
+            query(rows, "ROLLBACK")
+        self._adapt(time.monotonic() - started, len(found))
+        table, zero_dates = _convert(job.table, found)
+        key = encode_key([found[-1][i] for i in _key_indexes(job.table)]) if found else None
+        mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
+        return Chunk(job, table, settled, mark, zero_dates)
+
+    def _adapt(self, seconds: float, rows: int) -> None:
+        """Aim for SELECTs of `chunk_seconds`, at most doubling from one to the next."""
+        if rows < self._chunk_rows and seconds < self._limits.chunk_seconds:
+            return
+        factor = min(2.0, self._limits.chunk_seconds / max(seconds, 1e-6))
+        wanted = int(self._chunk_rows * factor)
+        self._chunk_rows = max(MIN_CHUNK_ROWS, min(wanted, self._limits.max_chunk_rows))
+
+
+def _key_indexes(table: TableSchema) -> list[int]:
+    names = [c.name for c in table.columns]
+    return [names.index(k) for k in table.key]
+
+
+def _convert(table: TableSchema, rows: Sequence[Sequence[Any]]) -> tuple[pa.Table, int]:
+    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(table.columns)
+    arrays, zero_dates = {}, 0
+    for column, values in zip(table.columns, columns, strict=True):
+        try:
+            converted = text_converter(column)(values)
+        except ValueNotCarriable as error:
+            raise TableStopped(
+                "carry a value",
+                f"table {table.id}, column {column.name}",
+                reason=error.reason,
+                hint=f"Mend the row in the source, then run `rowferry resync {table.id.name}`",
+            ) from None
+        arrays[column.name] = converted.array
+        zero_dates += converted.zero_dates
+    return pa.table(arrays), zero_dates
+
+
+def _empty(table: TableSchema) -> pa.Table:
+    return _convert(table, [])[0]

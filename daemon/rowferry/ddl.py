@@ -1,0 +1,136 @@
+"""What a QUERY event's statement is, and which tables it may touch. Pure text, no server.
+
+Over-approximation is safe here (a table that is named is compared with the catalogue), the opposite
+is not: a statement that cannot be read touches every table.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+import sqlglot
+from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import TokenType
+
+
+class StatementKind(Enum):
+    """What a statement in the binlog does to the transaction around it."""
+
+    BEGIN = "begin"
+    COMMIT = "commit"
+    ROLLBACK = "rollback"
+    SAVEPOINT = "savepoint"
+    ROLLBACK_TO = "rollback to"
+    XA = "xa"
+    DML = "dml"
+    DDL = "ddl"
+    HARMLESS = "harmless"
+
+
+@dataclass(frozen=True, slots=True)
+class StatementInfo:
+    """A classified statement. savepoint: its name, for SAVEPOINT and ROLLBACK TO."""
+
+    kind: StatementKind
+    savepoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DdlEffect:
+    """What a DDL statement may touch.
+
+    names: every name in it, lower case; None if it could not be read, and may touch anything.
+    keeps_rows: whether it provably leaves the rows and the columns of its table as they were.
+    """
+
+    names: frozenset[str] | None
+    keeps_rows: bool
+
+    def touches(self, table: str) -> bool:
+        """Whether the statement may touch the table of that name."""
+        return self.names is None or table.lower() in self.names
+
+
+_SPACE_OR_COMMENT: Final = re.compile(r"\A(?:\s+|/\*(?!M?!).*?\*/|--[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z))+", re.S)
+_CONDITIONAL: Final = re.compile(r"/\*M?!\d*(.*?)\*/", re.S)
+_WORD: Final = re.compile(r"[A-Za-z_]+")
+_SAVEPOINT: Final = re.compile(r"\A(SAVEPOINT|ROLLBACK\s+TO(?:\s+SAVEPOINT)?)\s+(.+)\Z", re.I | re.S)
+
+_DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "DO", "SELECT"})
+_DDL: Final = frozenset({"CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE"})
+_HARMLESS: Final = frozenset(
+    {"GRANT", "REVOKE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "RELEASE", "INSTALL"}
+    | {"UNINSTALL", "RESET", "PURGE", "CACHE", "USE", "COMMENT"}
+)
+_OTHER_OBJECTS: Final = re.compile(
+    r"\A(?:CREATE|ALTER|DROP|RENAME)\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?"
+    r"(?:DEFINER\s*=\s*\S+\s+)?(?:SQL\s+SECURITY\s+\w+\s+)?(?:AGGREGATE\s+)?"
+    r"(?:VIEW|TRIGGER|PROCEDURE|FUNCTION|EVENT|USER|ROLE|SERVER|PACKAGE|TEMPORARY|RESOURCE|"
+    r"LOGFILE|TABLESPACE|INSTANCE|SPATIAL\s+REFERENCE)\b",
+    re.I,
+)
+_INDEX_STATEMENT: Final = re.compile(
+    r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?|DROP\s+)INDEX\b", re.I
+)
+_KEEPING_ACTION: Final = re.compile(
+    r"\AALTER\s+(?:ONLINE\s+|IGNORE\s+)*TABLE\s+(?:`(?:[^`]|``)+`|[\w$.]+)+\s+"
+    r"(?:(?:ADD|DROP)\s+(?:UNIQUE\s+)?(?:FULLTEXT\s+|SPATIAL\s+)?(?:INDEX|KEY|CONSTRAINT|FOREIGN\s+KEY)\b|"
+    r"(?:DISABLE|ENABLE)\s+KEYS|ENGINE\s*=|COMMENT\s*=|AUTO_INCREMENT\s*=|ROW_FORMAT\s*=)[^,;]*\Z",
+    re.I,
+)
+
+
+def classify(statement: str) -> StatementInfo:
+    """What the statement is. One that cannot be recognised counts as DDL, which is looked into."""
+    text = plain(statement)
+    match = _WORD.match(text)
+    word = match[0].upper() if match else ""
+    if word in ("BEGIN", "COMMIT"):
+        return StatementInfo(StatementKind[word])
+    if word == "XA":
+        return StatementInfo(StatementKind.XA)
+    if word in ("SAVEPOINT", "ROLLBACK"):
+        return _savepoint(text)
+    if word in _DML:
+        return StatementInfo(StatementKind.DML)
+    if word in _HARMLESS or _OTHER_OBJECTS.match(text):
+        return StatementInfo(StatementKind.HARMLESS)
+    return StatementInfo(StatementKind.DDL)
+
+
+def effect(statement: str) -> DdlEffect:
+    """Which tables a DDL statement may touch."""
+    text = plain(statement)
+    keeps = bool(_INDEX_STATEMENT.match(text) or _KEEPING_ACTION.match(text))
+    return DdlEffect(names_in(text), keeps)
+
+
+def names_in(statement: str) -> frozenset[str] | None:
+    """Every word and quoted name of a statement, lower case; None if it cannot be read."""
+    try:
+        tokens = sqlglot.tokenize(plain(statement), dialect="mysql")
+    except SqlglotError:
+        return None
+    skipped = (TokenType.STRING, TokenType.NUMBER)
+    names: set[str] = set()
+    for token in tokens:
+        if token.token_type not in skipped:
+            names.add(token.text.replace("``", "`").lower())
+    return frozenset(names)
+
+
+def plain(statement: str) -> str:
+    """The statement without leading comments, with conditional comments (/*! ... */) laid open."""
+    opened = _CONDITIONAL.sub(r" \1 ", statement)
+    return _SPACE_OR_COMMENT.sub("", opened).strip()
+
+
+def _savepoint(text: str) -> StatementInfo:
+    match = _SAVEPOINT.match(text)
+    if not match:
+        return StatementInfo(StatementKind.ROLLBACK)
+    kind = StatementKind.SAVEPOINT if match[1].upper() == "SAVEPOINT" else StatementKind.ROLLBACK_TO
+    return StatementInfo(kind, match[2].strip().strip("`").replace("``", "`"))

@@ -1,0 +1,194 @@
+"""The Postgres side outside of loads: connections, the lock, and all DDL on the dataset.
+
+Names and types only; rows never pass here. Identifiers are composed with psycopg.sql.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, LiteralString, cast
+from urllib.parse import quote as url_quote
+from urllib.parse import urlsplit
+
+import psycopg
+from psycopg import sql
+
+from rowferry.changes import Statement
+from rowferry.errors import (
+    ConfigurationError,
+    FencedOff,
+    LockHeld,
+    LoadFailed,
+    RowferryError,
+    TableStopped,
+    Unreachable,
+)
+from rowferry.settings import DestinationSettings, mask_url
+from rowferry.table_schema import Column, TableSchema
+from rowferry.types import UnsupportedType, destination_type
+
+LOADED_AT: Final = "_loaded_at"
+LOAD_ID: Final = "_dlt_load_id"
+MAX_NAME_BYTES: Final = 63
+_ACCESS: Final = ("28", "42501", "3D000")
+
+Session = psycopg.Connection[tuple[Any, ...]]
+
+
+def url_with_password(settings: DestinationSettings) -> str:
+    """The destination's URL with its password: a secret."""
+    parts = urlsplit(settings.url)
+    if settings.password is None:
+        return settings.url
+    account = parts.username or ""
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=f"{account}:{url_quote(settings.secret, safe='')}@{host}").geturl()
+
+
+def connect(settings: DestinationSettings, *, autocommit: bool = True) -> Session:
+    """A session. Raises Unreachable, or ConfigurationError if the account or database is refused."""
+    try:
+        session = psycopg.connect(
+            url_with_password(settings),
+            autocommit=autocommit,
+            connect_timeout=10,
+            application_name="rowferry",
+            options="-c timezone=UTC -c client_min_messages=warning",
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+        )
+    except psycopg.Error as error:
+        raise translate(error, "connect to the destination", mask_url(settings.url)) from None
+    return session
+
+
+def translate(error: psycopg.Error, operation: str, obj: str = "") -> RowferryError:
+    """One of our errors for one of psycopg's, without any value of a row."""
+    state = error.sqlstate or ""
+    if state.startswith(_ACCESS[0]) or state in _ACCESS[1:] or _refused(error):
+        reason = error.diag.message_primary or "the server refused the account or database"
+        return ConfigurationError(operation, obj, reason=reason, hint="`rowferry check` prints the GRANT")
+    if not state or state.startswith(("08", "57P")):
+        return Unreachable("destination", operation, obj, reason=_first_line(error))
+    return LoadFailed(operation, obj, reason=f"Postgres error {state}")
+
+
+def _refused(error: psycopg.Error) -> bool:
+    text = str(error)
+    return "password authentication failed" in text or 'database "' in text and "does not exist" in text
+
+
+def _first_line(error: psycopg.Error) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def name(*parts: str) -> str:
+    """A quoted, qualified name for a statement that has parameters (so that % is doubled)."""
+    return sql.Identifier(*parts).as_string(None).replace("%", "%%")
+
+
+def run(session: Session, statement: Statement) -> int:
+    """Execute one statement; the number of rows it touched. Raises FencedOff if that is not as asked."""
+    text = cast(LiteralString, statement.text)
+    touched = session.execute(text, list(statement.parameters) or None).rowcount
+    if statement.rows is not None and touched != statement.rows:
+        raise FencedOff("write the checkpoint", reason="another instance has taken over this dataset")
+    return touched
+
+
+def run_all(session: Session, statements: Sequence[Statement]) -> None:
+    """Execute the statements in one transaction. Raises FencedOff, LoadFailed, Unreachable."""
+    try:
+        with session.transaction():
+            for statement in statements:
+                run(session, statement)
+    except psycopg.Error as error:
+        raise translate(error, "write the tracking tables") from None
+
+
+def fetch(session: Session, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows of a query. Raises what `translate` makes of a failure."""
+    try:
+        return session.execute(cast(LiteralString, text), list(parameters) or None).fetchall()
+    except psycopg.Error as error:
+        raise translate(error, "query the destination") from None
+
+
+def take_lock(session: Session, dataset: str) -> None:
+    """Hold the dataset's advisory lock for the life of the session. Raises LockHeld."""
+    found = fetch(session, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"rowferry:{dataset}"])
+    if not found[0][0]:
+        raise LockHeld("start", f"dataset {dataset}", reason="another instance of Rowferry is running on it")
+
+
+def columns_of(table: TableSchema) -> list[tuple[str, str]]:
+    """Names and Postgres types of a destination table's columns, without the metadata columns.
+
+    Raises TableStopped for what Postgres or Rowferry cannot hold: no key, types, names.
+    """
+    where = f"table {table.id}"
+    if not table.key:
+        raise TableStopped(
+            "copy", where, reason="it has no primary key and no unique key of NOT NULL columns"
+        )
+    for text in (table.id.name, *(c.name for c in table.columns)):
+        if len(text.encode()) > MAX_NAME_BYTES:
+            raise TableStopped("copy", where, reason=f"the name {text!r} is longer than 63 bytes")
+    for column in table.columns:
+        if column.name in (LOADED_AT, LOAD_ID):
+            raise TableStopped("copy", where, reason=f"the name {column.name} is Rowferry's own")
+    if table.id.name.startswith(("_rowferry_", "_dlt_")):
+        raise TableStopped("copy", where, reason="names that start with _rowferry_ or _dlt_ are reserved")
+    return [(c.name, _postgres_type(table, c)) for c in table.columns]
+
+
+def _postgres_type(table: TableSchema, column: Column) -> str:
+    try:
+        return destination_type(column.type).postgres
+    except UnsupportedType as error:
+        raise TableStopped("copy", f"table {table.id}, column {column.name}", reason=str(error)) from None
+
+
+def create_table(dataset: str, table: TableSchema) -> Statement:
+    """Create the destination table if it is missing. Raises TableStopped."""
+    key = set(table.key)
+    parts = [f"{name(n)} {kind}{' NOT NULL' if n in key else ''}" for n, kind in columns_of(table)]
+    parts.append(f"{name(LOADED_AT)} timestamptz NOT NULL")
+    parts.append(f"{name(LOAD_ID)} text NOT NULL")
+    parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in table.key)})")
+    return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, table.id.name)} ({', '.join(parts)})")
+
+
+def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> Statement:
+    """Add columns, nullable, to the destination table. Raises TableStopped."""
+    kinds = dict(columns_of(table))
+    parts = [f"ADD COLUMN IF NOT EXISTS {name(c.name)} {kinds[c.name]}" for c in columns]
+    return _ddl(f"ALTER TABLE {name(dataset, table.id.name)} {', '.join(parts)}")
+
+
+def _ddl(text: str) -> Statement:
+    return Statement(text.replace("%%", "%"))
+
+
+def differences(existing: dict[str, str], table: TableSchema) -> str:
+    """Which column of an existing destination table has another type than the source's; "" if none."""
+    for column, kind in columns_of(table):
+        found = existing.get(column)
+        if found is not None and found != kind.replace("varchar", "character varying"):
+            return f"column {column} is {found} in the destination, {kind} is needed"
+    return ""
+
+
+def existing_columns(session: Session, dataset: str, table: str) -> dict[str, str]:
+    """Names and types of a destination table's columns; empty if there is no such table."""
+    return dict(
+        fetch(
+            session,
+            "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
+            " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped",
+            [dataset, table],
+        )
+    )

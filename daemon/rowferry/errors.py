@@ -1,0 +1,137 @@
+"""The error tree: what failed, on which object, what to do, and whether a retry can help.
+
+Holds no policy about who retries (the run loop decides) and never a row value or a secret.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the command line (sysexits.h where it has a fitting one)."""
+
+    DONE = 0
+    FAILURE = 1
+    USAGE = 2
+    DIFFERENCES = 3
+    UNREACHABLE = 69
+    LOCKED = 75
+    CONFIGURATION = 78
+
+
+class RowferryError(Exception):
+    """Base of every error that Rowferry raises on purpose.
+
+    operation: what was being done ("read the binlog"). obj: on what ("table clinic.patient").
+    hint: the way out, as a sentence for the operator. Subclasses fix `transient` and `exit_code`.
+    """
+
+    transient = False
+    exit_code = ExitCode.FAILURE
+    kind = "internal"
+
+    def __init__(self, operation: str, obj: str = "", *, reason: str = "", hint: str = "") -> None:
+        """Keep the parts apart, so that a log line has fields and a terminal has one sentence."""
+        self.operation = operation
+        self.obj = obj
+        self.reason = reason
+        self.hint = hint
+        super().__init__(self.describe())
+
+    def describe(self) -> str:
+        """One line: what, where, why, what to do."""
+        text = f"cannot {self.operation}"
+        if self.obj:
+            text += f" ({self.obj})"
+        if self.reason:
+            text += f": {self.reason}"
+        if self.hint:
+            text += f". {self.hint}"
+        return " ".join(text.split())
+
+
+class UsageError(RowferryError):
+    """The command line is wrong; nothing was started."""
+
+    exit_code = ExitCode.USAGE
+    kind = "usage"
+
+
+class ConfigurationError(RowferryError):
+    """The settings are wrong; nothing was started."""
+
+    exit_code = ExitCode.CONFIGURATION
+    kind = "configuration"
+
+
+class Unreachable(RowferryError):
+    """A server cannot be reached, or the connection to it was lost; retrying can help."""
+
+    transient = True
+    exit_code = ExitCode.UNREACHABLE
+    kind = "unreachable"
+
+    def __init__(self, side: str, operation: str, obj: str = "", *, reason: str = "", hint: str = "") -> None:
+        """side: "source" or "destination"."""
+        self.side = side
+        super().__init__(operation, obj, reason=reason, hint=hint)
+
+
+class LockHeld(RowferryError):
+    """Another instance holds the lock on the dataset."""
+
+    exit_code = ExitCode.LOCKED
+    kind = "lock"
+
+
+class FencedOff(LockHeld):
+    """Another instance took over: this one's epoch is no longer the checkpoint's."""
+
+    kind = "fenced"
+
+
+class StreamStopped(RowferryError):
+    """The stream cannot go on without a person: nothing was skipped, the checkpoint stays."""
+
+    kind = "stream"
+
+
+class PositionLost(StreamStopped):
+    """The checkpoint's binlog position no longer exists on this server."""
+
+    kind = "position_lost"
+
+
+class TableStopped(RowferryError):
+    """One table cannot be carried exactly; it stops, the others go on."""
+
+    kind = "table"
+
+
+class TableRefused(TableStopped):
+    """The destination refuses one table's rows as they are; the load was rolled back."""
+
+    kind = "table_load"
+    table: Any
+
+
+class SchemaMoved(RowferryError):
+    """A table no longer looks as it did a moment ago; the DDL event will say how."""
+
+    transient = True
+    kind = "schema_moved"
+
+
+class LoadFailed(RowferryError):
+    """A load was rolled back; the checkpoint did not move. Retrying can help."""
+
+    transient = True
+    kind = "load"
+
+
+class Interrupted(RowferryError):
+    """The process was asked to stop while it waited; no failure."""
+
+    kind = "interrupted"

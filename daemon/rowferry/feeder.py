@@ -1,0 +1,140 @@
+"""The reader's side of the queue: decodes whole transactions and hands them on, in order.
+
+Runs in a thread of its own. Decides nothing: a table that cannot go on becomes a barrier, which the
+loader answers by changing the book; then the same transaction is decoded again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Final
+
+from rowferry import failpoints
+from rowferry.batch import Route, make_route
+from rowferry.batch_queue import BatchQueue, DecodedRows, TableFault
+from rowferry.book import TableBook
+from rowferry.changes import Heartbeat, RowEvent, SchemaChange, Transaction
+from rowferry.errors import StreamStopped, TableStopped
+from rowferry.touched import TouchLog
+from rowferry.wire_types import DecodeError
+
+_MAX_ROUTES: Final = 20_000
+
+
+class _Fault(Exception):
+    """A table of the transaction at hand cannot go on."""
+
+    def __init__(self, fault: TableFault) -> None:
+        super().__init__()
+        self.fault = fault
+
+
+class Feeder:
+    """Feeds the queue from a stream of transactions."""
+
+    def __init__(self, book: TableBook, queue: BatchQueue, touches: TouchLog) -> None:
+        """Reads the book, and changes it never."""
+        self._book = book
+        self._queue = queue
+        self._touches = touches
+        self._routes: dict[int, Route] = {}
+        self.received_us = 0
+
+    def run(self, stream: Iterable[Transaction | SchemaChange | Heartbeat]) -> None:
+        """Feed until the stream raises."""
+        for item in stream:
+            match item:
+                case Transaction():
+                    self._transaction(item)
+                case SchemaChange():
+                    self._queue.barrier(item)
+                    self._routes.clear()
+                case Heartbeat(position):
+                    self._queue.advance(position)
+
+    def _transaction(self, transaction: Transaction) -> None:
+        while True:
+            try:
+                self._refuse_statements(transaction)
+                rows = [d for e in transaction.events if (d := self._decode(e)) is not None]
+                break
+            except _Fault as raised:
+                self._queue.barrier(raised.fault)
+                self._routes.clear()
+        self.received_us = transaction.commit_time_us
+        self._queue.add_transaction(transaction, rows, lambda: self._note(transaction, rows))
+
+    def _refuse_statements(self, transaction: Transaction) -> None:
+        names = transaction.statement_names
+        if names is None:
+            raise StreamStopped(
+                "read the binlog",
+                str(transaction.end),
+                reason="a change logged as a statement that cannot be read",
+                hint="Set binlog_format=ROW for all sessions, then run `rowferry resync --all`",
+            )
+        for table in [t for t in self._book.records if names and t.name.lower() in names]:
+            if self._book.captured(table) is not None:
+                error = TableStopped(
+                    "follow changes",
+                    f"table {table}",
+                    reason="a session changed it in statement format, without row events",
+                    hint=f"Set binlog_format=ROW for all sessions, then run `rowferry resync {table.name}`",
+                )
+                raise _Fault(TableFault(table, error, self._queue.position, final=True))
+
+    def _decode(self, event: RowEvent) -> DecodedRows | None:
+        table = event.layout.table
+        record = self._book.captured(table)
+        if record is None:
+            return None
+        try:
+            self._require_complete(event)
+            route = self._route(event)
+            images = route.decoder.decode(event.data, event.start, event.end)
+        except TableStopped as error:
+            raise _Fault(TableFault(table, error, self._queue.position, final=not event.complete)) from None
+        except DecodeError as error:
+            stopped = TableStopped("decode rows", f"table {table}", reason=str(error))
+            raise _Fault(TableFault(table, stopped, self._queue.position, final=True)) from None
+        failpoints.hit("in-decode")
+        return DecodedRows(route, event.kind, images, event.end - event.start)
+
+    @staticmethod
+    def _require_complete(event: RowEvent) -> None:
+        if not event.complete:
+            raise TableStopped(
+                "decode rows",
+                f"table {event.layout.table}",
+                reason="a row image lacks columns",
+                hint="Set binlog_row_image=FULL for all sessions, then run"
+                f" `rowferry resync {event.layout.table.name}`",
+            )
+
+    def _route(self, event: RowEvent) -> Route:
+        layout = event.layout
+        route = self._routes.get(id(layout))
+        if route is None or route.layout is not layout:
+            record = self._book.records[layout.table]
+            route = make_route(record.table, layout)
+            self._require_all_columns(route)
+            if len(self._routes) >= _MAX_ROUTES:
+                self._routes.clear()
+            self._routes[id(layout)] = route
+        return route
+
+    def _require_all_columns(self, route: Route) -> None:
+        """Rows may lack a known column only while the table is copied again anyway."""
+        lacking = {c.name for c in route.table.columns} - set(route.names)
+        record = self._book.records[route.table.id]
+        if lacking and record.status.value == "streaming":
+            raise TableStopped(
+                "decode rows", f"table {route.table.id}", reason=f"rows lack column {min(lacking)}"
+            )
+
+    def _note(self, transaction: Transaction, rows: list[DecodedRows]) -> None:
+        arrived = time.monotonic()
+        for row in rows:
+            if self._touches.watches(row.route.table.id):
+                self._touches.record(arrived, transaction.end, transaction.gtid, row.route, row.images)

@@ -1,0 +1,175 @@
+"""The Prometheus metrics. Told by value objects and plain numbers; knows nothing of loads or sockets.
+
+Names: docs/metrics. Base units; timestamps instead of ages; no position or message in a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+from rowferry.changes import RowCounts
+
+STATES: Final = ("starting", "copying", "streaming", "retrying", "stopping", "halted")
+ERROR_KINDS: Final = (
+    "configuration",
+    "unreachable",
+    "lock",
+    "fenced",
+    "stream",
+    "position_lost",
+    "table",
+    "table_load",
+    "commit_unknown",
+    "schema_moved",
+    "load",
+    "internal",
+)
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """A registry of its own, so that a process can hold several in tests."""
+
+    def __init__(self, version: str, source: str) -> None:
+        """source: the database's name, the value of the `source` label."""
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        GCCollector(registry=registry)
+        self._source = source
+        self._gauges = {
+            name: Gauge(f"rowferry_{name}", text, ["source"], registry=registry).labels(source)
+            for name, text in _GAUGES.items()
+        }
+        self._counters = {
+            name: Counter(f"rowferry_{name}", text, ["source"], registry=registry).labels(source)
+            for name, text in _COUNTERS.items()
+        }
+        Gauge("rowferry_build_info", "Version.", ["version"], registry=registry).labels(version).set(1)
+        self._state = Gauge(
+            "rowferry_state", "1 for the state it is in.", ["source", "state"], registry=registry
+        )
+        self._connected = Gauge(
+            "rowferry_connected", "1 while connected.", ["source", "side"], registry=registry
+        )
+        self._tables = Gauge("rowferry_tables", "Tables by state.", ["source", "state"], registry=registry)
+        self._rows = Counter(
+            "rowferry_rows_applied", "Row changes committed.", ["source", "table", "op"], registry=registry
+        )
+        self._batches = Counter(
+            "rowferry_batches", "Batches by result.", ["source", "result"], registry=registry
+        )
+        self._stages = Histogram(
+            "rowferry_batch_duration_seconds",
+            "Time that a batch spent in a stage.",
+            ["source", "stage"],
+            buckets=_BUCKETS,
+            registry=registry,
+        )
+        self._batch_rows = Histogram(
+            "rowferry_batch_rows",
+            "Row changes in a batch.",
+            ["source"],
+            buckets=(1, 10, 100, 1_000, 10_000, 50_000, 100_000, 500_000),
+            registry=registry,
+        ).labels(source)
+        self._errors = Counter("rowferry_errors", "Errors by kind.", ["source", "kind"], registry=registry)
+        self._reconnects = Counter(
+            "rowferry_reconnects", "New attempts.", ["source", "side"], registry=registry
+        )
+        self._zero_dates = Counter(
+            "rowferry_zero_dates", "Zero dates that became NULL.", ["source", "table"], registry=registry
+        )
+        self._copied = Counter("rowferry_copy_rows", "Rows copied.", ["source", "table"], registry=registry)
+        self._start_at_zero()
+
+    def _start_at_zero(self) -> None:
+        for state in STATES:
+            self._state.labels(self._source, state).set(0)
+        for kind in ERROR_KINDS:
+            self._errors.labels(self._source, kind)
+        for side in ("source", "destination"):
+            self._connected.labels(self._source, side).set(0)
+            self._reconnects.labels(self._source, side)
+        for result in ("committed", "failed"):
+            self._batches.labels(self._source, result)
+        for status in ("copying", "streaming", "stopped", "dropped"):
+            self._tables.labels(self._source, status).set(0)
+
+    def state(self, current: str) -> None:
+        """Which of STATES the daemon is in."""
+        for state in STATES:
+            self._state.labels(self._source, state).set(state == current)
+
+    def connected(self, side: str, up: bool) -> None:
+        """side: source or destination."""
+        self._connected.labels(self._source, side).set(up)
+
+    def tables(self, by_status: Mapping[str, int]) -> None:
+        """How many tables are in each state."""
+        for status, number in by_status.items():
+            self._tables.labels(self._source, status).set(number)
+
+    def gauge(self, name: str, value: float) -> None:
+        """Set one of the plain gauges."""
+        self._gauges[name].set(value)
+
+    def add(self, name: str, value: float) -> None:
+        """Add to one of the plain counters."""
+        self._counters[name].inc(value)
+
+    def table_rows(self, table: str, counts: RowCounts, zero_dates: int) -> None:
+        """What a committed batch did to a table."""
+        for op, number in (
+            ("insert", counts.inserts),
+            ("update", counts.updates),
+            ("delete", counts.deletes),
+        ):
+            self._rows.labels(self._source, table, op).inc(number)
+        self._copied.labels(self._source, table).inc(counts.copied)
+        self._zero_dates.labels(self._source, table).inc(zero_dates)
+
+    def batch(self, rows: int, stages: Mapping[str, float]) -> None:
+        """A committed batch; stages: seconds by stage."""
+        self._batches.labels(self._source, "committed").inc()
+        self._batch_rows.observe(rows)
+        for stage, seconds in stages.items():
+            self._stages.labels(self._source, stage).observe(seconds)
+
+    def failed_batch(self) -> None:
+        """A batch that was rolled back."""
+        self._batches.labels(self._source, "failed").inc()
+
+    def error(self, kind: str) -> None:
+        """An error of one of ERROR_KINDS."""
+        self._errors.labels(self._source, kind).inc()
+
+    def reconnect(self, side: str) -> None:
+        """A new attempt after a failure on that side."""
+        self._reconnects.labels(self._source, side).inc()
+
+    def render(self) -> bytes:
+        """The text exposition."""
+        return generate_latest(self.registry)
+
+
+_GAUGES: Final = {
+    "replication_lag_seconds": "Source clock now minus what is applied; 0 when caught up.",
+    "applied_source_timestamp_seconds": "Everything up to this source time is committed in Postgres.",
+    "received_source_timestamp_seconds": "Commit time of the newest transaction that was read.",
+    "source_clock_offset_seconds": "Source clock minus this machine's.",
+    "checkpoint_timestamp_seconds": "When the checkpoint was last written.",
+    "binlog_backlog_bytes": "Bytes of binlog between the checkpoint and the source's head, in its file.",
+    "queue_bytes": "Bytes of row images that wait.",
+    "queue_capacity_bytes": "Most bytes of row images that may wait.",
+}
+_COUNTERS: Final = {
+    "backpressure_seconds": "Seconds that reading waited for loading.",
+    "checkpoint_regressions": "Times that the destination's checkpoint had gone back.",
+}

@@ -1,0 +1,59 @@
+"""Asks the source for its clock and its binlog head, once a second, for the replication lag."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+from rowferry.lag import LagTracker
+from rowferry.mysql_source import SourceServer, clock_us, connect, head_position
+from rowferry.position import BinlogPosition
+from rowferry.settings import SourceSettings
+
+PERIOD_SECONDS: Final = 1.0
+
+
+class Monitor:
+    """Holds the lag tracker, which the thread fills and the run loop reads."""
+
+    def __init__(self, settings: SourceSettings, server: SourceServer) -> None:
+        """Connects when `run` begins."""
+        self._settings = settings
+        self._server = server
+        self._tracker = LagTracker()
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self.head: BinlogPosition | None = None
+
+    def run(self) -> None:
+        """Sample until `stop`. Raises what connections raise."""
+        with connect(self._settings) as control:
+            while not self._stop.is_set():
+                clock = clock_us(control)
+                head = head_position(control, self._server)
+                with self._lock:
+                    self._tracker.sample(clock, head, time.time_ns() // 1000)
+                    self.head = head
+                self._stop.wait(PERIOD_SECONDS)
+
+    def stop(self) -> None:
+        """Let `run` end."""
+        self._stop.set()
+
+    def applied_until(self, position: BinlogPosition) -> int:
+        """Source time (microseconds) up to which a copy at `position` is complete; 0 if not known."""
+        with self._lock:
+            return self._tracker.until(position)
+
+    def applied(self, position: BinlogPosition) -> None:
+        """Everything up to `position` is committed."""
+        with self._lock:
+            self._tracker.applied(position)
+
+    def lag(self) -> tuple[float | None, int, float]:
+        """Replication lag in seconds (None: not known), watermark (us), clock offset in seconds."""
+        with self._lock:
+            tracker = self._tracker
+            lag = tracker.lag_seconds(time.time_ns() // 1000)
+            return lag, tracker.applied_until_us, tracker.clock_offset_us / 1e6

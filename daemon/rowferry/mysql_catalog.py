@@ -1,0 +1,125 @@
+"""What the source's catalogue says of its tables now: columns, key, engine.
+
+Read from information_schema only (https://dev.mysql.com/doc/refman/8.4/en/information-schema.html).
+What binlog rows look like is not asked here: their own TABLE_MAP decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any, Final
+
+from pymysql.connections import Connection
+
+from rowferry.mysql_source import query
+from rowferry.settings import TableSettings
+from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
+
+_TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
+_LENGTH_KINDS: Final = _TEXT_KINDS | {"binary", "varbinary"}
+_TABLES: Final = """
+SELECT TABLE_NAME, COALESCE(ENGINE, '') FROM information_schema.TABLES
+WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
+_NAMES: Final = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
+_COLUMNS: Final = """
+SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH,
+       NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
+FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
+ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+_KEYS: Final = """
+SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART FROM information_schema.STATISTICS
+WHERE TABLE_SCHEMA = %s AND NON_UNIQUE = 0{only}
+ORDER BY TABLE_NAME, INDEX_NAME <> 'PRIMARY', INDEX_NAME, SEQ_IN_INDEX"""
+
+
+def selected(name: str, tables: TableSettings) -> bool:
+    """Whether a table of that name is to be copied."""
+    included = any(fnmatchcase(name, glob) for glob in tables.include)
+    return included and not any(fnmatchcase(name, glob) for glob in tables.exclude)
+
+
+def read_tables(
+    connection: Connection[Any],
+    database: str,
+    tables: TableSettings,
+    touched: Callable[[str], bool] | None = None,
+) -> dict[TableId, TableSchema]:
+    """The selected tables of a database as they are now; with `touched`, only those that it names.
+
+    Raises what `mysql_source.query` raises.
+    """
+    only, parameters = "", tuple[str, ...]()
+    if touched is not None:
+        names = [n for (n,) in query(connection, _NAMES, (database,)) if touched(n) and selected(n, tables)]
+        if not names:
+            return {}
+        only, parameters = _restriction(names)
+    engines = dict(query(connection, _TABLES + only, (database, *parameters)))
+    columns = _columns(connection, database, only, parameters)
+    keys = _keys(connection, database, only, parameters)
+    found = {}
+    for name, engine in engines.items():
+        if selected(name, tables):
+            table = TableId(database, name)
+            index, key = keys.get(name, ("", ()))
+            found[table] = TableSchema(table, tuple(columns[name]), key, engine, index)
+    return found
+
+
+def _restriction(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    return f" AND TABLE_NAME IN ({', '.join(['%s'] * len(names))})", tuple(names)
+
+
+def _columns(
+    connection: Connection[Any], database: str, only: str, parameters: Sequence[str]
+) -> defaultdict[str, list[Column]]:
+    columns: defaultdict[str, list[Column]] = defaultdict(list)
+    for name, column, *rest in query(connection, _COLUMNS.format(only=only), (database, *parameters)):
+        columns[name].append(_column(column, *rest))
+    return columns
+
+
+def _column(
+    name: str,
+    base: str,
+    text: str,
+    nullable: str,
+    length: int | None,
+    precision: int | None,
+    scale: int | None,
+    fraction: int | None,
+    charset: str | None,
+) -> Column:
+    base, text = base.lower(), str(text).lower()
+    column_type = ColumnType(
+        base=base,
+        unsigned=bool(re.search(r"\bunsigned\b", text)),
+        length=int(length) if length is not None and base in _LENGTH_KINDS else None,
+        precision=int(precision) if precision is not None and base == "decimal" else None,
+        scale=int(scale) if scale is not None and base == "decimal" else None,
+        fraction=int(fraction or 0),
+        charset=charset.lower() if charset and base in _TEXT_KINDS else None,
+        text=text.partition(" /*")[0],
+    )
+    return Column(name, column_type, nullable == "YES")
+
+
+def _keys(
+    connection: Connection[Any], database: str, only: str, parameters: Sequence[str]
+) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Of each table the primary key, else the first unique key of whole, NOT NULL columns."""
+    indexes: dict[tuple[str, str], list[str]] = {}
+    unfit: set[tuple[str, str]] = set()
+    rows = query(connection, _KEYS.format(only=only), (database, *parameters))
+    for table, index, column, nullable, part in rows:
+        if column is None or nullable == "YES" or part is not None:
+            unfit.add((table, index))
+        indexes.setdefault((table, index), []).append(column)
+    keys: dict[str, tuple[str, tuple[str, ...]]] = {}
+    for (table, index), columns in indexes.items():
+        if (table, index) not in unfit:
+            keys.setdefault(table, (index, tuple(columns)))
+    return keys

@@ -1,0 +1,153 @@
+"""The run loop: attempts, one after another, until told to stop or until nothing can help.
+
+The one place that decides what an error means and logs it.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from rowferry import __version__, logs
+from rowferry.attempt import Attempt
+from rowferry.board import Board, Halted, Retrying, Starting, Stopping
+from rowferry.checkpoint import TableStatus
+from rowferry.errors import ExitCode, FencedOff, LockHeld, RowferryError, TableStopped, Unreachable
+from rowferry.loading import LazyLoader
+from rowferry.metrics import Metrics
+from rowferry.settings import Settings
+from rowferry.startup import open_both, require_streamable
+from rowferry.status_server import StatusServer, as_json, as_text
+
+FIRST_BACKOFF_SECONDS: Final = 0.5
+MAX_BACKOFF_SECONDS: Final = 30.0
+_CALM_SECONDS: Final = 60.0
+
+
+class Pipeline:
+    """One daemon, or one `run --until-caught-up`."""
+
+    def __init__(self, settings: Settings, *, until_caught_up: bool = False) -> None:
+        """Starts nothing yet."""
+        self._settings = settings
+        self._until_caught_up = until_caught_up
+        self._stopping = threading.Event()
+        self._log = logs.get()
+        metrics = Metrics(__version__, settings.source.database)
+        self.board = Board(metrics, settings.source.database, settings.destination.dataset)
+        self._loader = LazyLoader(settings)
+        self._failures = 0
+
+    def run(self) -> ExitCode:
+        """Run to the end. Raises RowferryError for what ends it."""
+        server = self._serve()
+        self._handle_signals()
+        self._log.info("started", version=__version__, dataset=self._settings.destination.dataset)
+        try:
+            return self._attempts()
+        finally:
+            self._loader.close()
+            if server is not None:
+                server.close()
+            self._log.info("stopped")
+
+    def stop(self) -> None:
+        """Ask for an end at the next batch boundary."""
+        self.board.enter(Stopping())
+        self._stopping.set()
+
+    def _attempts(self) -> ExitCode:
+        if not self._until_caught_up:
+            self._loader.warm()
+        while True:
+            started = time.monotonic()
+            try:
+                return self._attempt()
+            except RowferryError as error:
+                if self._stopping.is_set():
+                    return ExitCode.DONE
+                self._consider(error, time.monotonic() - started)
+            except Exception as error:  # noqa: BLE001 - the run loop's: a defect, told without its values
+                raise RowferryError("go on", reason=f"internal error: {where(error)}") from None
+            if self._stopping.is_set():
+                return ExitCode.DONE
+            self.board.enter(Starting())
+
+    def _attempt(self) -> ExitCode:
+        with open_both(self._settings) as opened:
+            require_streamable(opened)
+            attempt = Attempt(
+                self._settings,
+                opened,
+                self._loader,
+                self.board,
+                self._stopping,
+                until_caught_up=self._until_caught_up,
+            )
+            attempt.run()
+            stopped = opened.book.with_status(TableStatus.STOPPED)
+        if self._until_caught_up and stopped and not self._stopping.is_set():
+            names = ", ".join(sorted(r.table.id.name for r in stopped))
+            raise TableStopped(
+                "catch up with every table", f"stopped: {names}", hint="`rowferry status` says why"
+            )
+        return ExitCode.DONE
+
+    def _consider(self, error: RowferryError, lasted: float) -> None:
+        """Wait before the next attempt, or raise the error if no attempt can help."""
+        self.board.failed(error)
+        one_shot = self._until_caught_up and isinstance(error, Unreachable)
+        if not error.transient or one_shot or isinstance(error, LockHeld | FencedOff):
+            self.board.enter(Halted(str(error)))
+            raise error
+        self._failures = 0 if lasted > _CALM_SECONDS else self._failures + 1
+        seconds = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures - 1, 10))
+        seconds *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+        self._log.warning("retrying", error=str(error), kind=error.kind, seconds=round(seconds, 2))
+        self.board.metrics.reconnect(getattr(error, "side", "destination"))
+        self.board.enter(Retrying(str(error)))
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not self._stopping.wait(0.1):
+            self.board.waiting()
+
+    def _serve(self) -> StatusServer | None:
+        listen = self._settings.http.listen
+        if not listen or self._until_caught_up:
+            return None
+        board = self.board
+        return StatusServer(
+            listen,
+            {
+                "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", board.metrics.render()),
+                "/livez": lambda: as_text(200, "ok") if board.alive() else as_text(503, "stalled"),
+                "/readyz": lambda: as_text(200 if board.ready() else 503, board.state.name),
+                "/status": lambda: as_json(200, board.status()),
+            },
+        )
+
+    def _handle_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        """The first signal ends at a batch boundary, the second at once."""
+        if self._stopping.is_set():
+            os._exit(128 + number)
+        self.stop()
+
+
+def where(error: BaseException) -> str:
+    """An unexpected error's type and place; its message could hold a row value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
+    ours = [f for f in frames if "rowferry" in f.filename]
+    via = f" via {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    return f"{type(error).__name__} at {place}{via}"

@@ -1,0 +1,180 @@
+"""What the daemon needs of both servers, each point with the statement that mends it.
+
+`rowferry check` shows all of it; the daemon refuses to start on a failing point of the source.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymysql.connections import Connection
+
+from rowferry.destination import Session, columns_of, fetch
+from rowferry.errors import ConfigurationError, RowferryError, TableStopped
+from rowferry.mysql_catalog import read_tables
+from rowferry.mysql_source import SourceServer, query
+from rowferry.settings import Settings
+
+_MINIMUM: Final = {"mysql": (8, 0, 14), "mariadb": (10, 5)}
+_MIN_POSTGRES: Final = 130000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One point. level: ok, warning or failure. remedy: what to run or to change."""
+
+    point: str
+    level: str
+    detail: str
+    remedy: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the daemon can work as it is."""
+        return self.level != "failure"
+
+
+def _point(point: str, good: bool, detail: str, remedy: str = "") -> Finding:
+    return Finding(point, "ok" if good else "failure", detail, "" if good else remedy)
+
+
+def check_source(control: Connection[Any], server: SourceServer, settings: Settings) -> Iterator[Finding]:
+    """Version, binlog settings and grants of the source."""
+    minimum = _MINIMUM[server.flavor]
+    needed = ".".join(map(str, minimum))
+    yield _point(
+        "source version",
+        server.version >= minimum,
+        server.version_text,
+        f"{server.flavor} {needed} or later is needed: older ones do not describe columns in the binlog",
+    )
+    variables = _variables(control)
+    yield _point(
+        "log_bin",
+        variables.get("log_bin") in ("ON", "1"),
+        f"log_bin={variables.get('log_bin')}",
+        "in the server's configuration, under [mysqld]: log_bin=binlog; then restart it",
+    )
+    for name, wanted in _WANTED.items():
+        found = variables.get(name, "(not known)")
+        yield _point(name, found.upper() == wanted, f"{name}={found}", f"SET GLOBAL {name} = '{wanted}';")
+    yield _point(
+        "server_id", server.server_id != 0, f"server_id={server.server_id}", "SET GLOBAL server_id = 1;"
+    )
+    yield from _source_compression(variables)
+    yield from _source_grants(control, settings)
+
+
+_WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
+_OFF: Final = ("binlog_transaction_compression", "log_bin_compress")
+
+
+def _source_compression(variables: dict[str, str]) -> Iterator[Finding]:
+    for name in _OFF:
+        if name in variables:
+            yield _point(
+                name,
+                variables[name] in ("OFF", "0"),
+                f"{name}={variables[name]}",
+                f"SET GLOBAL {name} = OFF;",
+            )
+    options = variables.get("binlog_row_value_options", "")
+    yield _point(
+        "binlog_row_value_options",
+        not options,
+        f"binlog_row_value_options='{options}'",
+        "SET GLOBAL binlog_row_value_options = '';",
+    )
+
+
+def _variables(control: Connection[Any]) -> dict[str, str]:
+    names = ("log_bin", *_WANTED, *_OFF, "binlog_row_value_options")
+    marks = ", ".join(["%s"] * len(names))
+    rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
+    return {str(k).lower(): str(v) for k, v in rows}
+
+
+def _source_grants(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
+    user, database = settings.source.user, settings.source.database
+    grants = " ".join(str(r[0]).upper() for r in query(control, "SHOW GRANTS"))
+    everything = "ALL PRIVILEGES ON *.*" in grants
+    mariadb = "BINLOG MONITOR" in grants
+    account = f"'{user}'@'%'"
+    yield _point(
+        "grant REPLICATION SLAVE",
+        everything or "REPLICATION SLAVE" in grants,
+        "to read the binlog",
+        f"GRANT REPLICATION SLAVE ON *.* TO {account};",
+    )
+    yield _point(
+        "grant REPLICATION CLIENT",
+        everything or mariadb or "REPLICATION CLIENT" in grants,
+        "to ask for the binlog position",
+        f"GRANT REPLICATION CLIENT ON *.* TO {account};",
+    )
+    readable = _attempt(lambda: query(control, f"SHOW TABLES FROM `{database.replace('`', '``')}`"))
+    yield _point(
+        "grant SELECT",
+        not readable,
+        readable or f"on database {database}",
+        f"GRANT SELECT ON `{database}`.* TO {account};",
+    )
+
+
+def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
+    """Which of the selected tables cannot be copied, and why."""
+    tables = read_tables(control, settings.source.database, settings.tables)
+    bad = 0
+    for table in tables.values():
+        try:
+            columns_of(table)
+        except TableStopped as error:
+            bad += 1
+            exclude = f"add {table.id.name} to tables.exclude, or give it a primary key of supported types"
+            yield Finding(f"table {table.id.name}", "warning", str(error), exclude)
+    detail = f"{len(tables) - bad} of {len(tables)} selected tables can be copied"
+    yield _point("tables", len(tables) > bad, detail, "look at tables.include and tables.exclude")
+
+
+def check_destination(session: Session, settings: Settings) -> Iterator[Finding]:
+    """Version and privileges of the destination."""
+    [(version, number, can_create, owner)] = fetch(
+        session,
+        "SELECT current_setting('server_version'), current_setting('server_version_num')::int,"
+        " has_database_privilege(current_database(), 'CREATE'),"
+        " (SELECT bool_and(pg_has_role(nspowner, 'USAGE')) FROM pg_namespace"
+        " WHERE nspname IN (%s, %s))",
+        [settings.destination.dataset, settings.destination.dataset + "_staging"],
+    )
+    yield _point(
+        "destination version", number >= _MIN_POSTGRES, f"PostgreSQL {version}", "use Postgres 13 or later"
+    )
+    yield _point(
+        "schema",
+        bool(owner) or (owner is None and can_create),
+        f"schema {settings.destination.dataset}",
+        'GRANT CREATE ON DATABASE "..." TO the account of destination.url; or make it own the schema',
+    )
+    [(encoding,)] = fetch(session, "SELECT current_setting('server_encoding') WHERE %s", [True])
+    yield _point("encoding", encoding == "UTF8", f"server_encoding={encoding}", "use a database in UTF8")
+
+
+def require_source(control: Connection[Any], server: SourceServer, settings: Settings) -> None:
+    """Raise ConfigurationError for the failing points of the source."""
+    failing = [f for f in check_source(control, server, settings) if not f.ok]
+    if failing:
+        raise ConfigurationError(
+            "start",
+            reason="; ".join(f.detail for f in failing),
+            hint=f"Mend it: {' '.join(f.remedy for f in failing)} (`rowferry check` shows all points)",
+        )
+
+
+def _attempt(action: Callable[[], Any]) -> str:
+    try:
+        action()
+    except RowferryError as error:
+        return str(error)
+    return ""

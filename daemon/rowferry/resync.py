@@ -1,0 +1,47 @@
+"""`rowferry resync` with the daemon stopped: mark tables to be copied again from their start.
+
+The copy itself is the run loop's. Destination tables are kept and filled in place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from rowferry.changes import Statement
+from rowferry.checkpoint import forget_tables, has_tracking_tables, read_tables
+from rowferry.destination import connect, name, run_all, take_lock
+from rowferry.errors import RowferryError
+from rowferry.settings import Settings
+
+
+def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
+    """Forget what is known of the tables, so that the next start adopts and copies them.
+
+    tables: names; none means all, and the binlog position with them. Raises LockHeld while a daemon
+    runs, RowferryError for a name that is not known.
+    """
+    dataset = settings.destination.dataset
+    with closing(connect(settings.destination)) as session:
+        take_lock(session, dataset)
+        if not has_tracking_tables(session, dataset):
+            return
+        known = [record.table.id.name for record in read_tables(session, dataset).values()]
+        if unknown := sorted(set(tables) - set(known)):
+            raise RowferryError(
+                "resync",
+                f"table {unknown[0]}",
+                reason="it is not among the copied tables",
+                hint="`rowferry status` lists them",
+            )
+        statements = [forget_tables(dataset, list(tables or known))]
+        if not tables:
+            statements.append(_forget_position(dataset))
+        run_all(session, statements)
+
+
+def _forget_position(dataset: str) -> Statement:
+    """The next start takes a new position; epoch and load id go on rising."""
+    return Statement(
+        f"UPDATE {name(dataset, '_rowferry_checkpoint')} SET binlog_file = %s, binlog_offset = 0", [""]
+    )

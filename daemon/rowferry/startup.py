@@ -1,0 +1,187 @@
+"""How an attempt begins: both ends are opened, the lock is held, and the book is brought up to date.
+
+Everything in memory is rebuilt from the destination here, so that a new attempt after any failure goes
+on exactly where the last commit stood.
+"""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pymysql.connections import Connection
+
+from rowferry.applier import Catalogue
+from rowferry.book import Decision, TableBook, adopt, reconcile
+from rowferry.changes import Statement
+from rowferry.checkpoint import (
+    Checkpoint,
+    TableStatus,
+    create_tracking_tables,
+    first_checkpoint,
+    forget_tables,
+    has_tracking_tables,
+    newest_load_id,
+    read_checkpoint,
+    read_tables,
+    save_checkpoint,
+    take_epoch,
+)
+from rowferry.destination import Session, existing_columns, run_all, take_lock
+from rowferry.destination import connect as connect_destination
+from rowferry.errors import ConfigurationError, PositionLost, StreamStopped
+from rowferry.load_ids import LoadIds
+from rowferry.mysql_catalog import read_tables as read_catalogue
+from rowferry.mysql_catalog import selected
+from rowferry.mysql_source import (
+    SourceServer,
+    connect,
+    describe_server,
+    executed_gtid_set,
+    head_position,
+)
+from rowferry.position import BinlogPosition, MysqlGtidSet
+from rowferry.preflight import require_source
+from rowferry.settings import Settings
+from rowferry.table_schema import TableId
+
+
+@dataclass(slots=True)
+class Opened:
+    """Both ends, open. decisions: what the start did to tables. head: the binlog's end at the start."""
+
+    settings: Settings
+    session: Session
+    control: Connection[Any]
+    server: SourceServer
+    book: TableBook
+    checkpoint: Checkpoint
+    head: BinlogPosition
+    decisions: tuple[Decision, ...]
+    catalogue: Catalogue
+
+
+@contextmanager
+def open_both(settings: Settings) -> Iterator[Opened]:
+    """Open both ends and hold the lock; close them at the end.
+
+    Raises Unreachable, ConfigurationError, LockHeld, StreamStopped, PositionLost.
+    """
+    with ExitStack() as stack:
+        session = stack.enter_context(closing(connect_destination(settings.destination)))
+        take_lock(session, settings.destination.dataset)
+        control = stack.enter_context(connect(settings.source))
+        server = describe_server(control)
+        require_source(control, server, settings)
+        yield _open(settings, session, control, server)
+
+
+def derive_server_id(settings: Settings) -> int:
+    """A stable replica id, different for each source database and dataset."""
+    if settings.source.server_id is not None:
+        return settings.source.server_id
+    text = f"{settings.source.database}|{settings.destination.dataset}|{settings.destination.url}"
+    return 1_000_000_000 + zlib.crc32(text.encode()) % 3_000_000_000
+
+
+def _open(settings: Settings, session: Session, control: Connection[Any], server: SourceServer) -> Opened:
+    dataset, database = settings.destination.dataset, settings.source.database
+    if not has_tracking_tables(session, dataset):
+        run_all(session, create_tracking_tables(dataset))
+    head = head_position(control, server)
+    checkpoint = read_checkpoint(session, dataset) or _first(session, settings, server, head)
+    if checkpoint.position.file:
+        _require_same_history(checkpoint, control, server, database)
+    checkpoint = replace(checkpoint, epoch=take_epoch(session, dataset))
+    if not checkpoint.position.file:
+        checkpoint = replace(checkpoint, flavor=server.flavor, position=head)
+        run_all(session, [save_checkpoint(dataset, checkpoint)])
+    book = TableBook(dataset)
+    decisions = _bring_up_to_date(settings, session, control, book, checkpoint.load_id)
+
+    def catalogue(touched: Any) -> Any:
+        return read_catalogue(control, database, settings.tables, touched)
+
+    return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue)
+
+
+def _first(session: Session, settings: Settings, server: SourceServer, head: BinlogPosition) -> Checkpoint:
+    """A new checkpoint at the binlog's head, whose load id is above all that rows may carry already."""
+    dataset = settings.destination.dataset
+    load_id = LoadIds(newest_load_id(session, dataset)).next(time.time_ns() // 1000)
+    checkpoint = Checkpoint(settings.source.database, server.flavor, head, epoch=0, load_id=load_id)
+    run_all(session, [first_checkpoint(dataset, checkpoint)])
+    return checkpoint
+
+
+def _require_same_history(
+    checkpoint: Checkpoint, control: Connection[Any], server: SourceServer, database: str
+) -> None:
+    where = str(checkpoint.position)
+    if checkpoint.source != database:
+        raise ConfigurationError(
+            "start",
+            reason=f"the dataset holds the copy of database {checkpoint.source}, not of {database}",
+            hint="Choose another destination.dataset",
+        )
+    hint = "If the source was replaced or restored, run `rowferry resync --all`"
+    if checkpoint.flavor != server.flavor:
+        raise PositionLost("resume", where, reason=f"the source is {server.flavor} now", hint=hint)
+    gtid_set = checkpoint.position.gtid_set
+    if not gtid_set:
+        if checkpoint.position.identity != server.identity:
+            reason = "the source is another server, and without GTIDs its binlog cannot be compared"
+            raise PositionLost("resume", where, reason=reason, hint=hint)
+        return
+    if isinstance(gtid_set, MysqlGtidSet) and server.gtid:
+        if not executed_gtid_set(control).covers(gtid_set):
+            reason = "the source has not executed transactions that were applied here"
+            raise PositionLost("resume", where, reason=reason, hint=hint)
+
+
+def _bring_up_to_date(
+    settings: Settings, session: Session, control: Connection[Any], book: TableBook, load_id: str
+) -> tuple[Decision, ...]:
+    dataset = settings.destination.dataset
+    found = read_catalogue(control, settings.source.database, settings.tables)
+    records = {r.table.id: r for r in read_tables(session, dataset).values()}
+    gone = [t.name for t in records if not selected(t.name, settings.tables)]
+    book.records.update({t: r for t, r in records.items() if t.name not in gone})
+    last = LoadIds(load_id).last
+    decisions: list[Decision] = []
+    for table in sorted(set(found) | set(book.records)):
+        decision = _decide(session, book, table, found, last)
+        if decision is not None:
+            decisions.append(decision)
+    statements: list[Statement] = [forget_tables(dataset, gone)] if gone else []
+    statements += [s for d in decisions for s in d.statements]
+    if statements:
+        run_all(session, statements)
+    for decision in decisions:
+        book.accept(decision)
+    for record in book.with_status(TableStatus.COPYING):
+        book.next_generation(record.table.id)
+    return tuple(decisions)
+
+
+def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_id: str) -> Decision | None:
+    now = found.get(table)
+    record = book.records.get(table)
+    if record is not None:
+        return reconcile(book.dataset, record, now, load_id, rows_kept=True)
+    return adopt(book.dataset, now, existing_columns(session, book.dataset, table.name), load_id)
+
+
+def require_streamable(opened: Opened) -> None:
+    """Raise StreamStopped if not one table can be copied."""
+    if not opened.book.records:
+        raise StreamStopped(
+            "start",
+            f"database {opened.settings.source.database}",
+            reason="no table is selected",
+            hint="Look at tables.include and tables.exclude",
+        )

@@ -1,0 +1,127 @@
+"""Which keys the stream has touched lately, so that a chunk leaves them alone.
+
+Invariant: a chunk decides only about keys that no event touched between a *settled* position (one
+whose changes the chunk's SELECT is known to see) and the chunk's place in the queue. The binlog shows a
+transaction a moment before a SELECT can, so the place itself is not settled.
+Pure; the caller holds the queue's lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from rowferry.assemble import keys_of
+from rowferry.batch import Route
+from rowferry.changes import RawRow
+from rowferry.position import BinlogPosition, MysqlGtidSet
+from rowferry.table_schema import TableId
+
+
+@dataclass(frozen=True, slots=True)
+class SettledSet:
+    """MySQL with GTIDs: @@gtid_executed, read before the SELECT."""
+
+    executed: MysqlGtidSet
+
+
+@dataclass(frozen=True, slots=True)
+class SettledPosition:
+    """MariaDB, InnoDB: the binlog position of the consistent snapshot that the SELECT reads."""
+
+    position: BinlogPosition
+
+
+@dataclass(frozen=True, slots=True)
+class SettledTime:
+    """Everywhere else: what had arrived by this time (monotonic seconds) is visible to the SELECT."""
+
+    arrived_before: float
+
+
+Settled = SettledSet | SettledPosition | SettledTime
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """The keys that one transaction touched in one table. arrived: monotonic seconds."""
+
+    arrived: float
+    end: BinlogPosition
+    gtid: str
+    route: Route
+    keys: Sequence[Any]
+
+    def settled(self, by: Settled) -> bool:
+        """Whether a SELECT after `by` is known to see this transaction."""
+        match by:
+            case SettledSet(executed):
+                uuid, _, number = self.gtid.rpartition(":")
+                return bool(uuid) and executed.has(uuid, int(number))
+            case SettledPosition(position):
+                return position.reached(self.end)
+            case SettledTime(before):
+                return self.arrived < before
+
+
+def reached(by: Settled, position: BinlogPosition, since: float) -> bool:
+    """Whether a SELECT after `by` sees everything up to `position`, which was applied at time `since`."""
+    match by:
+        case SettledSet(executed):
+            return not isinstance(position.gtid_set, MysqlGtidSet) or executed.covers(position.gtid_set)
+        case SettledPosition(snapshot):
+            return snapshot.reached(position)
+        case SettledTime(before):
+            return since < before
+
+
+@dataclass(slots=True)
+class TouchLog:
+    """Touches of the tables that are being copied."""
+
+    _touches: dict[TableId, deque[Touch]] = field(default_factory=dict)
+
+    def watch(self, table: TableId) -> None:
+        """Begin, or begin again, with nothing."""
+        self._touches[table] = deque()
+
+    def forget(self, tables: Sequence[TableId]) -> None:
+        """The tables are no longer copied."""
+        for table in tables:
+            self._touches.pop(table, None)
+
+    def watches(self, table: TableId) -> bool:
+        """Whether touches of the table are recorded."""
+        return table in self._touches
+
+    def record(
+        self, arrived: float, end: BinlogPosition, gtid: str, route: Route, rows: Sequence[RawRow]
+    ) -> None:
+        """Images of a row event, before and after."""
+        self._touches[route.table.id].append(Touch(arrived, end, gtid, route, list(map(route.key, rows))))
+
+    def settle(self, table: TableId, by: Settled) -> None:
+        """Forget what a SELECT from now on sees; only while no chunk of the table is being read."""
+        touches = self._touches.get(table, deque())
+        while touches and touches[0].settled(by):
+            touches.popleft()
+
+    def keys(self, table: TableId, by: Settled) -> set[Hashable]:
+        """Converted keys that were touched and are not settled."""
+        found: set[Hashable] = set()
+        for touch in self._touches.get(table, ()):
+            if not touch.settled(by):
+                found.update(keys_of(_key_columns(touch), touch.route.table.key))
+        return found
+
+
+def _key_columns(touch: Touch) -> pa.Table:
+    route = touch.route
+    single = len(route.key_indexes) == 1
+    columns = [touch.keys] if single else list(zip(*touch.keys, strict=True))
+    arrays = [route.converters[i](c).array for i, c in zip(route.key_indexes, columns, strict=True)]
+    return pa.table(dict(zip(route.table.key, arrays, strict=True)))

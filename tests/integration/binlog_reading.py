@@ -1,0 +1,192 @@
+"""What the decoding tests share: run statements on a real server, get the row events they caused.
+
+The events come through python-mysql-replication, so that its own `rows` can be compared with ours;
+the images' bytes are taken from the packet that the library read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pymysql
+from pymysqlreplication import BinLogStreamReader
+from pymysqlreplication.row_event import (
+    DeleteRowsEvent,
+    TableMapEvent,
+    UpdateRowsEvent,
+    WriteRowsEvent,
+)
+
+from rowferry.changes import RawRow, TableLayout
+from rowferry.convert import Converted, binlog_converter, select_expression, text_converter
+from rowferry.decode import RowsHeader, compile_decoder, parse_rows_header, wire_columns_from_library
+from rowferry.table_schema import Column, ColumnType, TableId
+from rowferry_lab.servers import RunningServer
+
+DATABASE = "decode_oracle"
+SESSION = "SET time_zone='+00:00', sql_mode=''"
+EVENT_START = 20
+CHECKSUM_BYTES = 4
+REPLICA_ID = 4_000_000
+TEXT_KINDS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
+
+
+@dataclass(frozen=True)
+class SeenEvent:
+    """A row event: the library's object, and our reading of its bytes."""
+
+    library: Any
+    layout: TableLayout
+    header: RowsHeader
+    rows: list[RawRow]
+    data: bytes
+    end: int
+
+
+def account(source: RunningServer) -> dict[str, Any]:
+    """How to reach the server."""
+    return {
+        "host": source.host,
+        "port": source.port,
+        "user": source.user,
+        "password": source.password,
+        "charset": "utf8mb4",
+    }
+
+
+@contextmanager
+def connected(source: RunningServer) -> Iterator[Any]:
+    """A connection with the session settings that the daemon's have."""
+    connection = pymysql.connect(**account(source), autocommit=True)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(SESSION)
+            cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
+            cursor.execute(f"USE {DATABASE}")
+        yield connection
+    finally:
+        connection.close()
+
+
+def run(connection: Any, *statements: str | bytes) -> Sequence[Sequence[Any]]:
+    """Execute statements as they are; the rows of the last one."""
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+        return list(cursor.fetchall())
+
+
+def is_mysql(connection: Any) -> bool:
+    """Whether the server is MySQL, not MariaDB."""
+    return "MariaDB" not in connection.get_server_info()
+
+
+def events_of(source: RunningServer, connection: Any, *statements: str | bytes) -> list[SeenEvent]:
+    """The row events that the statements cause."""
+    status = "SHOW BINARY LOG STATUS" if is_mysql(connection) else "SHOW MASTER STATUS"
+    file, position = run(connection, status)[0][:2]
+    run(connection, *statements)
+    reader = BinLogStreamReader(
+        connection_settings=account(source),
+        server_id=REPLICA_ID + source.port,
+        log_file=file,
+        log_pos=position,
+        resume_stream=True,
+        blocking=False,
+        only_events=[TableMapEvent, WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent],
+        only_schemas=[DATABASE],
+    )
+    try:
+        return list(_seen(reader))
+    finally:
+        reader.close()
+
+
+def _seen(reader: Any) -> Iterator[SeenEvent]:
+    layouts: dict[int, TableLayout] = {}
+    for event in reader:
+        if isinstance(event, TableMapEvent):
+            table = TableId(event.schema, event.table)
+            layouts[event.table_id] = TableLayout(table, wire_columns_from_library(event))
+            continue
+        data = event.packet.packet._data
+        header = parse_rows_header(event.event_type, data, EVENT_START)
+        layout, end = layouts[header.table_id], len(data) - CHECKSUM_BYTES
+        rows = compile_decoder(layout).decode(data, header.start, end)
+        yield SeenEvent(event, layout, header, rows, data, end)
+
+
+def catalogue(connection: Any, table: str) -> list[Column]:
+    """The table's columns from information_schema."""
+    found = run(
+        connection,
+        "SELECT column_name, data_type, column_type, is_nullable, character_maximum_length, "
+        "numeric_precision, numeric_scale, datetime_precision, character_set_name "
+        f"FROM information_schema.columns WHERE table_schema='{DATABASE}' AND table_name='{table}' "
+        "ORDER BY ordinal_position",
+    )
+    return [_column(*row) for row in found]
+
+
+def _column(
+    name: str,
+    base: str,
+    text: str,
+    nullable: str,
+    length: Any,
+    precision: Any,
+    scale: Any,
+    fraction: Any,
+    charset: Any,
+) -> Column:
+    kind = ColumnType(
+        base=base.lower(),
+        unsigned="unsigned" in text,
+        length=length,
+        precision=precision if base == "decimal" else None,
+        scale=scale if base == "decimal" else None,
+        fraction=fraction or 0,
+        charset=charset if base in TEXT_KINDS else None,
+        text=text,
+    )
+    return Column(name, kind, nullable == "YES")
+
+
+def from_binlog(events: Sequence[SeenEvent], columns: Sequence[Column]) -> dict[str, Converted]:
+    """All images of events of one layout as columns, by name."""
+    layout = events[0].layout
+    assert all(event.layout.columns == layout.columns for event in events)
+    images = [row for event in events for row in event.rows]
+    known = {column.name: column for column in columns}
+    return {
+        wire.name: binlog_converter(wire, known[wire.name])([row[index] for row in images])
+        for index, wire in enumerate(layout.columns)
+    }
+
+
+def from_select(connection: Any, table: str, columns: Sequence[Column]) -> dict[str, Converted]:
+    """The same by SELECT, in the order of the column `id`."""
+    expressions = ", ".join(select_expression(c, f"`{c.name}`") for c in columns)
+    rows = raw_rows(connection, f"SELECT {expressions} FROM `{table}` ORDER BY id")
+    return {
+        column.name: text_converter(column)([row[index] for row in rows])
+        for index, column in enumerate(columns)
+    }
+
+
+def raw_rows(connection: Any, query: str) -> list[tuple[bytes | None, ...]]:
+    """A query's rows as the bytes that the server sends, each column in its own character set."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET character_set_results=NULL")
+    connection.query(query, unbuffered=True)
+    result = connection._result
+    result.converters = [(None, None)] * len(result.fields)
+    rows = []
+    while (row := result._read_rowdata_packet_unbuffered()) is not None:
+        rows.append(row)
+    with connection.cursor() as cursor:
+        cursor.execute("SET character_set_results=utf8mb4")
+    return rows
