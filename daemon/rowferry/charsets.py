@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -24,16 +25,35 @@ from rowferry.types import UnsupportedType
 TextDecoder = Callable[[Sequence[bytes | None]], pa.Array]
 
 UTF8: Final = frozenset({"utf8", "utf8mb3", "utf8mb4"})
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """Python's codec for a multi-byte set, and where the server differs from it.
+
+    replaced: a character that Python gives, and which one it is to the server. refused: characters that
+    Python gives for codes in which the server sees none. plane: the greatest character.
+    """
+
+    name: str
+    replaced: tuple[str, str] | None = None
+    refused: str = ""
+    plane: str = "\U0010ffff"
+
+
 CODECS: Final = {
-    "gbk": "gbk",
-    "gb2312": "gb2312",
-    "euckr": "cp949",
-    "ucs2": "utf-16-be",
-    "utf16": "utf-16-be",
-    "utf16le": "utf-16-le",
-    "utf32": "utf-32-be",
+    "gbk": Codec("gbk"),
+    "gb2312": Codec("gb2312"),
+    "euckr": Codec("cp949"),
+    "cp932": Codec("cp932", refused="\x80\uf8f0\uf8f1\uf8f2\uf8f3"),
+    "sjis": Codec("shift_jis", ("＼", "\\")),
+    "ucs2": Codec("utf-16-be", plane="\uffff"),
+    "utf16": Codec("utf-16-be"),
+    "utf16le": Codec("utf-16-le"),
+    "utf32": Codec("utf-32-be"),
 }
-"""Multi-byte sets whose Python codec maps every code as the server does."""
+"""Multi-byte sets by the server's name. Not here, since Python gives one character for codes that the
+server tells apart, or none for codes in which it sees one: big5, eucjpms, gb18030, ujis."""
 
 INVALID: Final = "bytes that are no character of its character set"
 NUL: Final = "the character U+0000, which Postgres cannot store"
@@ -74,8 +94,8 @@ def text_decoder(charset: str, column: str) -> TextDecoder:
         table = _table(name)
         return lambda values: _single_byte(values, table, column)
     if name in CODECS:
-        codec, bmp_only = CODECS[name], name == "ucs2"
-        return lambda values: _by_codec(values, codec, bmp_only, column)
+        codec = CODECS[name]
+        return lambda values: _by_codec(values, codec, column)
     raise UnsupportedType(f"column {column}: character set {charset} is not supported")
 
 
@@ -162,16 +182,21 @@ def _valid(binary: pa.Array) -> NDArray[np.bool_] | None:
     return found
 
 
-def _by_codec(values: Sequence[bytes | None], codec: str, bmp_only: bool, column: str) -> pa.Array:
-    texts: list[str | None] = []
-    for index, value in enumerate(values):
-        try:
-            text = None if value is None else value.decode(codec)
-        except UnicodeDecodeError:
-            raise ValueNotCarriable(column, index, INVALID) from None
-        if text and "\0" in text:
-            raise ValueNotCarriable(column, index, NUL)
-        if text and bmp_only and max(text) > "\uffff":
-            raise ValueNotCarriable(column, index, INVALID)
-        texts.append(text)
+def _by_codec(values: Sequence[bytes | None], codec: Codec, column: str) -> pa.Array:
+    texts = [
+        None if value is None else _multi_byte(value, codec, column, index)
+        for index, value in enumerate(values)
+    ]
     return pa.array(texts, pa.large_string())
+
+
+def _multi_byte(value: bytes, codec: Codec, column: str, index: int) -> str:
+    try:
+        text = value.decode(codec.name)
+    except UnicodeDecodeError:
+        raise ValueNotCarriable(column, index, INVALID) from None
+    if "\0" in text:
+        raise ValueNotCarriable(column, index, NUL)
+    if any(char in text for char in codec.refused) or max(text, default="") > codec.plane:
+        raise ValueNotCarriable(column, index, INVALID)
+    return text.replace(*codec.replaced) if codec.replaced else text

@@ -76,6 +76,10 @@ def _table(source: SourceSide, destination: DestinationSide, name: str, masked: 
         _merge(shared, here, there, checks, result)
     else:
         _count(here, there, checks, result)
+    clear = (
+        column.name for column, check in zip(columns, checks, strict=True) if check and check.in_the_clear
+    )
+    result.in_the_clear = tuple(clear)
     return result
 
 
@@ -97,12 +101,14 @@ class _Masked:
     def __init__(self) -> None:
         self._hashes: dict[str, str] = {}
         self._values: dict[str, str] = {}
+        self.in_the_clear = False
 
     def agrees(self, value: Text, masked: Text) -> bool:
         """Whether `masked` can be the hash of `value`, given all that was seen before."""
         if value is None or masked is None:
             return value is masked
         if value == masked:
+            self.in_the_clear = self.in_the_clear or value != ""
             return value == ""
         known = self._hashes.setdefault(value, masked) == masked
         return self._values.setdefault(masked, value) == value and known

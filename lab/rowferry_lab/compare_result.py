@@ -29,7 +29,8 @@ class TableResult:
     Keys are canonical text (`compare_kinds`; text keys in hexadecimal); of rows without a key, a digest.
     The lists hold the first KEPT_EXAMPLES, the counts all. absent: there is no such table.
     missing_columns: of the source. extra_columns: only in the destination, which is no difference
-    (a dropped column may be kept). masked: compared as hashes, see `compare.compare`.
+    (a dropped column may be kept). masked: compared as hashes, see `compare.compare`;
+    in_the_clear: those of them that hold some text unhashed.
     """
 
     table: str
@@ -44,6 +45,7 @@ class TableResult:
     missing_columns: tuple[str, ...] = ()
     extra_columns: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
+    in_the_clear: tuple[str, ...] = ()
 
     @property
     def differences(self) -> int:
@@ -73,6 +75,7 @@ class TableResult:
             first = self.different[0]
             where = f"{_show(first.key)} in {', '.join(first.columns)}"
             parts.append(f"{self.different_count:,} different, first {where}")
+        parts += [f"in the clear: {', '.join(self.in_the_clear)}"] if self.in_the_clear else []
         parts += [f"columns missing: {', '.join(self.missing_columns)}"] if self.missing_columns else []
         return "; ".join(parts)
 

@@ -12,7 +12,6 @@ import signal
 import statistics
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +28,8 @@ from rowferry_lab.compare import compare
 from rowferry_lab.compare_kinds import CannotCompare
 from rowferry_lab.compare_result import Comparison
 from rowferry_lab.demo_daemon import BinlogHead, Daemon, DaemonDied, DemoFailed, Status
+from rowferry_lab.demo_office import Office
+from rowferry_lab.demo_probe import FreshnessProbe
 from rowferry_lab.demo_screen import Screen
 from rowferry_lab.opendental_schema import MASKED, Engine
 from rowferry_lab.servers import (
@@ -41,7 +42,6 @@ from rowferry_lab.servers import (
     fresh_destination_database,
     fresh_source_database,
 )
-from rowferry_lab.workload import Workload
 
 SOURCES: Final = ("mariadb:10.11", "mariadb:11.8", "mariadb:10.5", "mariadb:11", "mariadb:10", "mysql:9.7")
 DESTINATIONS: Final = ("postgres:15", "postgres:17", "postgres:18", "postgres:16", "postgres:14")
@@ -72,6 +72,23 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class Delays:
+    """How far behind the copy was, in seconds: as the daemon says, and as seen from outside."""
+
+    lag: Sequence[float]
+    visible_after: Sequence[float]
+
+    def __str__(self) -> str:
+        """For the verdict."""
+        parts = (("replication lag", self.lag), ("commit to visible", self.visible_after))
+        return "; ".join(
+            f"{name} median {statistics.median(found):.1f} s, max {max(found):.1f} s"
+            for name, found in parts
+            if found
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """Everything that is on the stage."""
 
@@ -81,44 +98,6 @@ class Scene:
     destination: DestinationDatabase
     created: opendental.Created
     daemon: Daemon
-
-
-class Office:
-    """The workload in a thread of its own."""
-
-    def __init__(self, source: SourceDatabase, rate: float) -> None:
-        """Not started yet. rate: statements a second."""
-        self.workload = Workload(source.connect, source.name, seed=7)
-        self._stop = threading.Event()
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._run, args=(rate,), name="office", daemon=True)
-
-    def start(self) -> None:
-        """Begin to work."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the operation under way; may be called again."""
-        self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def check(self) -> None:
-        """Raise what ended the workload before its time."""
-        if self._error is not None:
-            raise DemoFailed(f"the workload failed: {type(self._error).__name__}") from self._error
-
-    @property
-    def summary(self) -> str:
-        """What it did so far."""
-        counts = self.workload.counts
-        return f"{counts.statements:,} statements, {counts.rows:,} rows, {counts.rollbacks:,} rollbacks"
-
-    def _run(self, rate: float) -> None:
-        try:
-            self.workload.run(self._stop.is_set, rate)
-        except (pymysql.err.Error, OSError) as error:
-            self._error = error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -169,26 +148,31 @@ def _demo(options: Options, screen: Screen, stack: ExitStack) -> int:
     scene = Scene(screen, options, source, destination, created, daemon)
     office = Office(source, options.rate)
     stack.callback(office.stop)
+    probe = FreshnessProbe(source, destination)
+    stack.callback(probe.stop)
     try:
-        lags = _run(scene, office)
+        delays = _run(scene, office, probe)
     except DaemonDied:
+        screen.heading("The end of the daemon's log")
         for line in daemon.log_tail():
             screen.line(line)
         raise
-    return _finish(scene, lags)
+    return _finish(scene, delays)
 
 
-def _run(scene: Scene, office: Office) -> list[float]:
+def _run(scene: Scene, office: Office, probe: FreshnessProbe) -> Delays:
     _begin(scene)
     _copy(scene, office)
+    probe.start()
     lags = _stream(scene, office)
+    probe.stop()
     _catch_up(scene, office)
-    return lags
+    return Delays(lags, probe.seconds)
 
 
-def _finish(scene: Scene, lags: Sequence[float]) -> int:
+def _finish(scene: Scene, delays: Delays) -> int:
     result = _compare(scene)
-    verdict = _verdict(result, lags)
+    verdict = _verdict(result, delays)
     _where_to_look(scene)
     if scene.options.keep:
         scene.screen.line("")
@@ -341,13 +325,11 @@ def _compare(scene: Scene) -> Comparison:
     return result
 
 
-def _verdict(result: Comparison, lags: Sequence[float]) -> str:
+def _verdict(result: Comparison, delays: Delays) -> str:
     word = "EQUAL" if result.equal else "NOT EQUAL"
     text = f"{word}: {len(result.tables)} tables, {result.rows_compared:,} rows compared"
     text += f", {result.differences:,} differences"
-    if lags:
-        text += f"; replication lag median {statistics.median(lags):.1f} s, max {max(lags):.1f} s"
-    return text
+    return "; ".join(filter(None, (text, str(delays))))
 
 
 def _where_to_look(scene: Scene) -> None:

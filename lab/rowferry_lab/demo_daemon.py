@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -162,7 +163,8 @@ class Daemon:
     def status(self) -> Status | None:
         """What it says of itself; None while it does not answer. Raises DaemonDied."""
         if (code := self._process.poll()) is not None:
-            raise DaemonDied(f"the daemon ended with exit code {code}; the end of its log is above")
+            how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+            raise DaemonDied(f"the daemon ended by itself ({how}); the end of its log is above")
         try:
             with _OPENER.open(f"http://{self.listen}/status", timeout=_HTTP_SECONDS) as answer:
                 return Status.parse(json.load(answer))

@@ -23,6 +23,7 @@ from pymysqlreplication.row_event import (
 from rowferry.changes import RawRow, TableLayout
 from rowferry.convert import Converted, binlog_converter, select_expression, text_converter
 from rowferry.decode import RowsHeader, compile_decoder, parse_rows_header, wire_columns_from_library
+from rowferry.table_map import parse_table_map
 from rowferry.table_schema import Column, ColumnType, TableId
 from rowferry_lab.servers import RunningServer
 
@@ -30,6 +31,7 @@ DATABASE = "decode_oracle"
 SESSION = "SET time_zone='+00:00', sql_mode=''"
 EVENT_START = 20
 CHECKSUM_BYTES = 4
+TABLE_MAP = 19
 REPLICA_ID = 4_000_000
 TEXT_KINDS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 
@@ -59,7 +61,7 @@ def account(source: RunningServer) -> dict[str, Any]:
 
 @contextmanager
 def connected(source: RunningServer) -> Iterator[Any]:
-    """A connection with the session settings that the daemon's have."""
+    """A connection with the session settings that the daemon's have, in a database of its own."""
     connection = pymysql.connect(**account(source), autocommit=True)
     try:
         with connection.cursor() as cursor:
@@ -67,6 +69,8 @@ def connected(source: RunningServer) -> Iterator[Any]:
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
             cursor.execute(f"USE {DATABASE}")
         yield connection
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP DATABASE {DATABASE}")
     finally:
         connection.close()
 
@@ -86,10 +90,24 @@ def is_mysql(connection: Any) -> bool:
 
 def events_of(source: RunningServer, connection: Any, *statements: str | bytes) -> list[SeenEvent]:
     """The row events that the statements cause."""
+    file, position = head(connection)
+    run(connection, *statements)
+    reader = _reader(source, file, position)
+    try:
+        return list(_seen(reader))
+    finally:
+        reader.close()
+
+
+def head(connection: Any) -> tuple[str, int]:
+    """The binlog's file and position now."""
     status = "SHOW BINARY LOG STATUS" if is_mysql(connection) else "SHOW MASTER STATUS"
     file, position = run(connection, status)[0][:2]
-    run(connection, *statements)
-    reader = BinLogStreamReader(
+    return file, position
+
+
+def _reader(source: RunningServer, file: str, position: int) -> Any:
+    return BinLogStreamReader(
         connection_settings=account(source),
         server_id=REPLICA_ID + source.port,
         log_file=file,
@@ -99,24 +117,46 @@ def events_of(source: RunningServer, connection: Any, *statements: str | bytes) 
         only_events=[TableMapEvent, WriteRowsEvent, UpdateRowsEvent, DeleteRowsEvent],
         only_schemas=[DATABASE],
     )
-    try:
-        return list(_seen(reader))
-    finally:
-        reader.close()
 
 
 def _seen(reader: Any) -> Iterator[SeenEvent]:
     layouts: dict[int, TableLayout] = {}
     for event in reader:
         if isinstance(event, TableMapEvent):
-            table = TableId(event.schema, event.table)
-            layouts[event.table_id] = TableLayout(table, wire_columns_from_library(event))
+            layouts[event.table_id] = _layout(event)
             continue
         data = event.packet.packet._data
         header = parse_rows_header(event.event_type, data, EVENT_START)
         layout, end = layouts[header.table_id], len(data) - CHECKSUM_BYTES
         rows = compile_decoder(layout).decode(data, header.start, end)
         yield SeenEvent(event, layout, header, rows, data, end)
+
+
+def table_map_packets(source: RunningServer, connection: Any, *statements: str | bytes) -> list[bytes]:
+    """The packets of the TABLE_MAP events that the statements cause, unread by the library."""
+    file, position = head(connection)
+    run(connection, *statements)
+    end = head(connection)[1]
+    reader = _reader(source, file, position)
+    found = []
+    reader._BinLogStreamReader__connect_to_stream()
+    while True:
+        data = reader._stream_connection._read_packet()._data
+        if data[0] != 0 or int.from_bytes(data[14:18], "little") >= end:
+            break
+        if data[5] == TABLE_MAP:
+            found.append(data)
+    reader.close()
+    return found
+
+
+def _layout(event: Any) -> TableLayout:
+    """The layout by way of the library, after our own reader was found to read the same."""
+    data = event.packet.packet._data
+    ours = parse_table_map(data, EVENT_START, len(data) - CHECKSUM_BYTES, event.dbms == "mariadb")
+    layout = TableLayout(TableId(event.schema, event.table), wire_columns_from_library(event))
+    assert (ours.table_id, ours.table, ours.columns) == (event.table_id, layout.table, layout.columns)
+    return layout
 
 
 def catalogue(connection: Any, table: str) -> list[Column]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
@@ -20,6 +21,7 @@ DATASET: Final = "raw"
 BIGINT: Final = ColumnType("bigint", text="bigint(20)")
 TEXT: Final = ColumnType("varchar", length=100, charset="utf8mb4", text="varchar(100)")
 _NUMBERS: Final = count(1)
+SECRET: Final = "value-that-nobody-may-see"
 
 Row = Mapping[str, Any]
 
@@ -94,3 +96,29 @@ def loader_for(database: DestinationDatabase, directory: Path, *tables: TableSch
     loader.publish_schema(tables)
     yield loader
     loader.close()
+
+
+A, B = table_of("a"), table_of("b")
+
+
+def state(database: DestinationDatabase) -> tuple[int, int, int, int]:
+    """Rows of both tables, the checkpoint's position, and loads that dlt knows of."""
+    (row,) = database.rows(
+        f"SELECT (SELECT count(*) FROM {DATASET}.a), (SELECT count(*) FROM {DATASET}.b),"
+        f" (SELECT position FROM {DATASET}.checkpoint),"
+        f" (SELECT count(*) FROM {DATASET}._dlt_loads WHERE load_id LIKE '18%')"
+    )
+    return row
+
+
+def files_under(directory: Path) -> list[Path]:
+    """All files."""
+    return [path for path in directory.rglob("*") if path.is_file()]
+
+
+def assert_private(error: BaseException, directory: Path) -> None:
+    """Neither the error, whatever prints it, nor the disk holds the value."""
+    assert SECRET not in "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert error.__cause__ is None
+    assert error.__context__ is None
+    assert not [p for p in files_under(directory) if SECRET.encode() in p.read_bytes()]

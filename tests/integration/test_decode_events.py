@@ -13,14 +13,26 @@ import pytest
 
 from rowferry.charsets import charset_of_collation
 from rowferry.convert import ValueNotCarriable, binlog_converter
+from rowferry.table_map import parse_table_map
 from rowferry_lab.servers import RunningServer
-from tests.integration.binlog_reading import catalogue, connected, events_of, from_binlog, from_select
+from tests.integration.binlog_reading import (
+    CHECKSUM_BYTES,
+    EVENT_START,
+    catalogue,
+    connected,
+    events_of,
+    from_binlog,
+    from_select,
+    table_map_packets,
+)
 
-SIGNS = """CREATE TABLE signs (id INT UNSIGNED PRIMARY KEY, a TINYINT, y YEAR, b TINYINT UNSIGNED, bits BIT(9),
+SIGNS = """CREATE TABLE signs (id INT UNSIGNED PRIMARY KEY, a TINYINT, y YEAR, b TINYINT UNSIGNED,
+    bits BIT(9),
     e ENUM('x','y') CHARACTER SET latin1, c BIGINT UNSIGNED, g GEOMETRY, d BIGINT, h DATE,
     s SET('p','q') CHARACTER SET cp1251, i MEDIUMINT UNSIGNED, j SMALLINT UNSIGNED, k FLOAT UNSIGNED,
     l DECIMAL(5,2) UNSIGNED, m INT, t1 TEXT CHARACTER SET latin1, b1 BLOB,
-    v1 VARCHAR(9) CHARACTER SET gbk, v2 VARBINARY(9), c1 CHAR(3) CHARACTER SET utf8mb4, b2 BINARY(3), t2 LONGTEXT CHARACTER SET ucs2)"""
+    v1 VARCHAR(9) CHARACTER SET gbk, v2 VARBINARY(9), c1 CHAR(3) CHARACTER SET utf8mb4, b2 BINARY(3),
+    t2 LONGTEXT CHARACTER SET ucs2)"""
 CHARSETS = {
     "e": "latin1", "s": "cp1251", "t1": "latin1", "b1": "binary", "v1": "gbk", "v2": "binary",
     "c1": "utf8mb4", "b2": "binary", "t2": "ucs2",
@@ -174,3 +186,32 @@ def test_bytes_written_before_a_charset_change_are_read_by_their_own_charset(sou
             "ALTER TABLE changed MODIFY v VARCHAR(20) CHARACTER SET utf8mb4",
         )
         assert from_binlog(events, catalogue(connection, "changed"))["v"].array.to_pylist() == ["Zoë"]
+
+
+HARD_COLUMNS = [
+    ("mysql_9_7", "VECTOR(2)", 242),
+    ("mariadb_11_8", "VARCHAR(20) COMPRESSED", 141),
+    ("mariadb_10_5", "TEXT COMPRESSED", 140),
+]
+
+
+@pytest.mark.parametrize(("source", "kind", "code"), HARD_COLUMNS, indirect=["source"])
+def test_table_maps_on_which_the_library_fails_are_read(source: RunningServer, kind: str, code: int) -> None:
+    """One such table, even one that is not captured, must not end the stream."""
+    statements = [
+        "DROP TABLE IF EXISTS hard",
+        f"CREATE TABLE hard (id INT PRIMARY KEY, a TEXT CHARACTER SET latin1, v {kind} NULL, "
+        "b VARCHAR(9) CHARACTER SET gbk, c BIGINT UNSIGNED)",
+        "INSERT INTO hard VALUES (1, 'a', NULL, 'b', 2)",
+    ]
+    with connected(source) as connection:
+        with pytest.raises(ValueError, match="MetadataFieldType"):
+            events_of(source, connection, *statements)
+        (packet,) = table_map_packets(source, connection, *statements)
+    end, mariadb = len(packet) - CHECKSUM_BYTES, source.spec.product == "mariadb"
+    seen = parse_table_map(packet, EVENT_START, end, mariadb)
+    assert [column.name for column in seen.columns] == ["id", "a", "v", "b", "c"]
+    assert seen.columns[2].type_code == code
+    charsets = [charset_of_collation(seen.columns[index].collation_id or 0) for index in (1, 3)]
+    assert charsets == ["latin1", "gbk"]
+    assert seen.columns[4].unsigned

@@ -105,9 +105,9 @@ def moments() -> list[Case]:
             ),
             Case(
                 f"TIME({digits})",
-                quoted("-838:59:59", "838:59:59", f"-00:00:00{tail}", f"-00:00:01{small}", f"-00:00:00{small}",
-                       f"-837:59:59{tail}", f"99:59:59{tail}", "100:00:00", "-01:00:00", "00:00:00",
-                       f"-00:00:59{small}", f"-00:59:59{tail}", f"10:11:12{small}"),
+                quoted("-838:59:59", "838:59:59", f"-00:00:00{tail}", f"-00:00:01{small}",
+                       f"-00:00:00{small}", f"-837:59:59{tail}", f"99:59:59{tail}", "100:00:00",
+                       "-01:00:00", "00:00:00", f"-00:00:59{small}", f"-00:59:59{tail}", f"10:11:12{small}"),
             ),
         ]  # fmt: skip
     return cases
@@ -323,6 +323,8 @@ def server_version(connection: Any) -> tuple[int, int]:
     return int(major), int(minor)
 
 
+MARIADB_VERSIONS = ["mariadb_10_5", "mariadb_10_11", "mariadb_11_8"]
+MARIADB = pytest.mark.parametrize("source", MARIADB_VERSIONS, indirect=True)
 OLD_FORMAT_VALUES = (
     "(1,'-01:00:00','2024-05-06 07:08:09','2001-02-03 04:05:06','2024-01-02')",
     "(2,'838:59:59','0000-00-00 00:00:00','0000-00-00 00:00:00','0000-00-00')",
@@ -333,11 +335,10 @@ OLD_FORMAT_VALUES = (
 )
 
 
+@MARIADB
 def test_temporal_storage_before_5_6_is_read_both_ways(source: RunningServer) -> None:
     """Old OpenDental columns: TIME keeps its sign, zero dates stay countable."""
     with connected(source) as connection:
-        if is_mysql(connection):
-            pytest.skip("MySQL has no such storage any more")
         statements = [
             "SET GLOBAL mysql56_temporal_format=OFF",
             "DROP TABLE IF EXISTS old_times",
@@ -355,12 +356,11 @@ def test_temporal_storage_before_5_6_is_read_both_ways(source: RunningServer) ->
         assert ours["t"].array.to_pylist()[:4] == ["-01:00:00", "838:59:59", "-838:59:59", "-00:00:01"]
 
 
+@MARIADB
 @pytest.mark.parametrize("kind", ["TIME(3)", "DATETIME(6)", "TIMESTAMP(2) NULL"])
 def test_old_storage_with_a_fraction_is_refused(source: RunningServer, kind: str) -> None:
     """Its table map names no digits, so the value's size is unknown: never read it as another's."""
     with connected(source) as connection:
-        if is_mysql(connection):
-            pytest.skip("MySQL has no such storage any more")
         statements = [
             "SET GLOBAL mysql56_temporal_format=OFF",
             "DROP TABLE IF EXISTS old_fraction",

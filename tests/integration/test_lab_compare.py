@@ -301,6 +301,7 @@ def test_masked_columns_are_compared_one_to_one(pair: Pair) -> None:
     for planted, key in (("'h2'", "3"), ("'111'", "3"), ("'h3'", "3"), ("NULL", "3"), ("'h1'", "4")):
         pair.run_destination(f"UPDATE {{schema}}.t SET ssn = {planted} WHERE id = {key}")
         assert pair.only_table(masked=[("t", "ssn")]).different[0].key == (key,), planted
+        assert pair.only_table(masked=[("t", "ssn")]).in_the_clear == (("ssn",) if planted == "'111'" else ())
         pair.run_destination("UPDATE {schema}.t SET ssn = CASE id WHEN 3 THEN 'h1' END WHERE id IN (3, 4)")
 
 

@@ -63,7 +63,13 @@ def decimals(precision: int, scale: int) -> tuple[Decimal, ...]:
     """The smallest step, the largest value, their negatives, and zero."""
     digits = tuple(int(d) for d in "9" * precision)
     largest = Decimal((0, digits, -scale))
-    return (Decimal(0), Decimal((0, (1,), -scale)), Decimal((1, (1,), -scale)), largest, largest.copy_negate())
+    return (
+        Decimal(0),
+        Decimal((0, (1,), -scale)),
+        Decimal((1, (1,), -scale)),
+        largest,
+        largest.copy_negate(),
+    )
 
 
 def single(bits: int) -> float:
@@ -111,7 +117,10 @@ CASES: dict[str, tuple[ColumnType, tuple[Any, ...]]] = {
             datetime(2038, 1, 19, 3, 14, 7, 999999, tzinfo=UTC),
         ),
     ),
-    "time(6)": (ColumnType("time", fraction=6), ("-838:59:59.000000", "-00:00:00.000001", "838:59:59.999999")),
+    "time(6)": (
+        ColumnType("time", fraction=6),
+        ("-838:59:59.000000", "-00:00:00.000001", "838:59:59.999999"),
+    ),
 }
 
 
@@ -131,10 +140,13 @@ def interval(text: str) -> timedelta:
     """MySQL's TIME text as a duration."""
     hours, minutes, seconds = text.lstrip("-").split(":")
     whole, _, micros = seconds.partition(".")
-    span = timedelta(hours=int(hours), minutes=int(minutes), seconds=int(whole), microseconds=int(micros or 0))
+    span = timedelta(
+        hours=int(hours), minutes=int(minutes), seconds=int(whole), microseconds=int(micros or 0)
+    )
     return -span if text.startswith("-") else span
 
 
+@pytest.mark.parametrize("destination", ["postgres_15", "postgres_17"], indirect=True)
 @pytest.mark.parametrize("kind", CASES)
 def test_each_value_of_a_type_arrives_exactly(
     destination_database: DestinationDatabase, tmp_path: Path, kind: str
@@ -190,7 +202,10 @@ KEYS: dict[str, tuple[dict[str, ColumnType], list[tuple[Any, ...]]]] = {
     "binary": ({"a": ColumnType("binary", length=2)}, [(b"\x00\x00",), (b"\x00\x01",), (b"\\x",)]),
     "composite": ({"a": BIGINT, "b": TEXT}, [(1, "x"), (1, "y"), (2, "x")]),
     "unsigned": ({"a": ColumnType("bigint", unsigned=True)}, [(0,), (2**64 - 1,)]),
-    "decimal": ({"a": ColumnType("decimal", precision=5, scale=2)}, [(Decimal("1.00"),), (Decimal("-1.00"),)]),
+    "decimal": (
+        {"a": ColumnType("decimal", precision=5, scale=2)},
+        [(Decimal("1.00"),), (Decimal("-1.00"),)],
+    ),
     "datetime": ({"a": ColumnType("datetime", fraction=3)}, [(datetime(2024, 1, 1, 0, 0, 0, 1000),)]),
 }
 

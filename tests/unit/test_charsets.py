@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rowferry.arrays import ValueNotCarriable
 from rowferry.charset_tables import SINGLE_BYTE
-from rowferry.charsets import charset_of_collation, text_decoder
+from rowferry.charsets import CODECS, charset_of_collation, text_decoder
 from rowferry.types import UnsupportedType
 
 
@@ -101,14 +101,32 @@ def test_a_column_of_a_single_byte_set_is_its_values_one_by_one(
     assert decoded(charset, *values) == expected
 
 
-@pytest.mark.parametrize(("charset", "text"), [("gbk", "中文"), ("euckr", "갂"), ("gb2312", "中")])
+@pytest.mark.parametrize(
+    ("charset", "text"),
+    [
+        ("gbk", "中文"),
+        ("euckr", "갂"),
+        ("gb2312", "中"),
+        ("cp932", "～日本"),
+        ("sjis", "日本ｱ"),
+    ],
+)
 def test_multi_byte_sets_go_through_python(charset: str, text: str) -> None:
     """And refuse what is no code."""
-    codec = {"euckr": "cp949"}.get(charset, charset)
+    codec = CODECS[charset].name
     assert decoded(charset, text.encode(codec), None, b"a") == [text, None, "a"]
     with pytest.raises(ValueNotCarriable) as refused:
         decoded(charset, b"a", b"\xff\xff")
     assert refused.value.index == 1
+
+
+def test_where_the_server_differs_from_python_the_server_is_right() -> None:
+    """0x815F is a backslash in MySQL's sjis, and 0x80 is nothing in its cp932."""
+    assert decoded("sjis", b"\x81\x5f") == ["\\"]
+    assert decoded("cp932", b"\x81\x5f") == ["＼"]
+    for bad in (b"\x80", b"\xa0", b"\xfd", b"\xff"):
+        with pytest.raises(ValueNotCarriable):
+            decoded("cp932", b"a" + bad)
 
 
 def test_lone_surrogates_are_refused() -> None:

@@ -72,12 +72,6 @@ def test_mediumint_is_three_bytes(unsigned: bool, values: list[int | None]) -> N
     assert both(column("mediumint", unsigned=unsigned), wire(9, 0, unsigned), raw, text) == values
 
 
-def test_zerofill_is_display_only() -> None:
-    """SELECT prints leading zeros."""
-    known = column("int", unsigned=True, text="int(8) unsigned zerofill")
-    assert both(known, wire(3, 0, True), [42, 0], [b"00000042", b"00000000"]) == [42, 0]
-
-
 def test_floats_keep_their_bits() -> None:
     """SELECT sends the widened double."""
     doubles = [0.1, -0.0, 5e-324, 1.7976931348623157e308, None]

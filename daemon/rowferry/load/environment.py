@@ -68,4 +68,4 @@ class IsolatedRunContext(RunContext):
 
 def isolate(directory: Path) -> None:
     """Make every use of dlt in this process see `SETTINGS` and `directory` only."""
-    Container()[PluggableRunContext].reload(IsolatedRunContext(directory))
+    Container()[PluggableRunContext] = PluggableRunContext(IsolatedRunContext(directory))

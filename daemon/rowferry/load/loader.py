@@ -17,11 +17,11 @@ from dlt.common.exceptions import DltException
 from rowferry.changes import LoadReceipt, LoadRequest
 from rowferry.errors import ConfigurationError, LoadFailed
 from rowferry.load import environment, faults
-from rowferry.load.running import RunningLoad
 from rowferry.load.destination import OneTransactionPostgres
 from rowferry.load.package import Workspace
 from rowferry.load.plan import Plan, plan
 from rowferry.load.publish import Publisher
+from rowferry.load.running import RunningLoad
 from rowferry.load.staging import Staging
 from rowferry.load.transaction import SharedTransaction
 from rowferry.table_schema import TableSchema

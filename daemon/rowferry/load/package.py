@@ -50,7 +50,7 @@ class LoadPipeline(Pipeline):
 
 
 class Workspace:
-    """The working directory of one pipeline. `prepare` before use."""
+    """The working directory of one pipeline, made when it is first used."""
 
     def __init__(
         self, pipelines_dir: Path, name: str, destination: OneTransactionPostgres, dataset: str

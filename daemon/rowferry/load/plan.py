@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
 from rowferry.changes import LoadRequest, Statement
+from rowferry.errors import ConfigurationError
 from rowferry.table_schema import TableSchema
 
 # A job's file name is `table.id.retry.csv`; dlt keeps names that begin with _dlt to itself.
 _FILE_SAFE: Final = re.compile(r"(?!_dlt)[A-Za-z0-9_-]{1,63}\Z")
+
+RESERVED: Final = frozenset({"_dlt_loads", "_dlt_version", "_dlt_pipeline_state"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,9 @@ class Plan:
 
 
 def plan(request: LoadRequest) -> Plan:
-    """The parts of a request that have rows."""
+    """The parts of a request that have rows. Raises ConfigurationError for names that would clash."""
     parts: list[Part] = []
+    _check_names([load.table.id.name for load in request.tables])
     for load in request.tables:
         alias = package_name(load.table.id.name)
         if load.deletes.num_rows:
@@ -71,6 +76,14 @@ def plan(request: LoadRequest) -> Plan:
         if load.upserts.num_rows:
             parts.append(Part(load.table, alias, load.upserts, deletes=False))
     return Plan(request.load_id, tuple(parts), request.statements)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    """In Postgres a table is known by its name alone, and dlt's own tables are not the source's."""
+    for name, uses in Counter(names).items():
+        if uses > 1 or name in RESERVED:
+            reason = "the name is dlt's own" if name in RESERVED else "two tables have this name"
+            raise ConfigurationError("load a batch", f"table {name}", reason=reason)
 
 
 def package_name(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Final
 
 import psycopg2
 from dlt.common.destination.client import StorageSchemaInfo
+from dlt.common.exceptions import DltException
 from dlt.common.schema import Schema
 from dlt.common.schema.typing import LOADS_TABLE_NAME, PIPELINE_STATE_TABLE_NAME
 from dlt.common.storages.load_package import create_load_id
@@ -70,10 +71,11 @@ class Publisher:
         except psycopg2.Error as error:
             failure = faults.translate(error, False)
         except DatabaseException as error:
-            if not isinstance(error.dbapi_exception, psycopg2.Error):
-                raise
-            failure = faults.translate(error.dbapi_exception, False)
-        except OSError as error:
+            cause = error.dbapi_exception
+            known = cause if isinstance(cause, psycopg2.Error) else psycopg2.ProgrammingError()
+            failure = faults.translate(known, False)
+        except (DltException, OSError, ValueError, KeyError) as error:
+            self._workspace.reset()
             failure = LoadFailed("publish the schema", reason=type(error).__name__)
         if failure is not None:
             self._transaction.close()

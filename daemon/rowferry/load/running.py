@@ -80,9 +80,7 @@ class RunningLoad:
 
     def _record(self) -> None:
         """dlt's own load record, then the caller's statements, in their order."""
-        self._execute(
-            merge.load_record(self._dataset), (self._plan.load_id, self._name, self._schema_hash)
-        )
+        self._execute(merge.load_record(self._dataset), (self._plan.load_id, self._name, self._schema_hash))
         # A restore reads the state through its load; loads are pruned, so it goes along with the newest.
         self._execute(
             SQL("UPDATE {} SET _dlt_load_id = %s WHERE pipeline_name = %s").format(
