@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import pytest
 
@@ -88,67 +89,78 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
         pytestconfig.stash[REPORT].used = laboratory.running()
 
 
-def obtain(request: pytest.FixtureRequest, lab: Lab, fixture_name: str) -> RunningServer:
-    """Give a server, or end the test as the policy on missing servers says."""
-    spec = spec_of(fixture_name)
-    try:
-        return lab.server(spec)
-    except ProviderUnavailable as error:
-        request.config.stash[REPORT].missing[str(spec)] = error
-        reason = f"no server {spec}: {error}"
-    if all_servers_required():
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
+class GetServer(Protocol):
+    """The way to a server for whoever needs more than the fixtures below give."""
+
+    def __call__(self, spec: ServerSpec, *, options: Sequence[str] = (), name: str = "") -> RunningServer:
+        """Give the server; another name gives another server, which the test may stop or kill."""
 
 
 @pytest.fixture(scope="session")
-def mariadb_10_5(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def get_server(lab: Lab, pytestconfig: pytest.Config) -> GetServer:
+    """Give servers by their spec, or end the test as the policy on missing servers says."""
+
+    def get(spec: ServerSpec, *, options: Sequence[str] = (), name: str = "") -> RunningServer:
+        try:
+            return lab.server(spec, options=options, name=name)
+        except ProviderUnavailable as error:
+            pytestconfig.stash[REPORT].missing[str(spec)] = error
+            reason = f"no server {spec}: {error}"
+        if all_servers_required():
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def mariadb_10_5(get_server: GetServer) -> RunningServer:
     """Give MariaDB 10.5, the version that OpenDental installs."""
-    return obtain(request, lab, "mariadb_10_5")
+    return get_server(spec_of("mariadb_10_5"))
 
 
 @pytest.fixture(scope="session")
-def mariadb_10_11(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def mariadb_10_11(get_server: GetServer) -> RunningServer:
     """Give MariaDB 10.11."""
-    return obtain(request, lab, "mariadb_10_11")
+    return get_server(spec_of("mariadb_10_11"))
 
 
 @pytest.fixture(scope="session")
-def mariadb_11_8(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def mariadb_11_8(get_server: GetServer) -> RunningServer:
     """Give MariaDB 11.8, which sends no positions inside transactions."""
-    return obtain(request, lab, "mariadb_11_8")
+    return get_server(spec_of("mariadb_11_8"))
 
 
 @pytest.fixture(scope="session")
-def mysql_9_7(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def mysql_9_7(get_server: GetServer) -> RunningServer:
     """Give MySQL 9.7, with GTIDs on."""
-    return obtain(request, lab, "mysql_9_7")
+    return get_server(spec_of("mysql_9_7"))
 
 
 @pytest.fixture(scope="session")
-def postgres_15(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def postgres_15(get_server: GetServer) -> RunningServer:
     """Give PostgreSQL 15."""
-    return obtain(request, lab, "postgres_15")
+    return get_server(spec_of("postgres_15"))
 
 
 @pytest.fixture(scope="session")
-def postgres_17(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def postgres_17(get_server: GetServer) -> RunningServer:
     """Give PostgreSQL 17."""
-    return obtain(request, lab, "postgres_17")
+    return get_server(spec_of("postgres_17"))
 
 
 @pytest.fixture(scope="session", params=SOURCES)
-def source(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def source(request: pytest.FixtureRequest, get_server: GetServer) -> RunningServer:
     """Give each of the sources in turn."""
-    return obtain(request, lab, request.param)
+    return get_server(spec_of(request.param))
 
 
 @pytest.fixture
-def destination(request: pytest.FixtureRequest, lab: Lab) -> RunningServer:
+def destination(request: pytest.FixtureRequest, get_server: GetServer) -> RunningServer:
     """Give a Postgres: 15, or 17 beside MySQL; a test may choose by indirect parametrisation."""
     callspec = getattr(request.node, "callspec", None)
     parameters = map(str, callspec.params.values()) if callspec else ()
-    return obtain(request, lab, getattr(request, "param", destination_for(parameters)))
+    return get_server(spec_of(getattr(request, "param", destination_for(parameters))))
 
 
 @pytest.fixture

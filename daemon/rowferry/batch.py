@@ -19,6 +19,7 @@ from rowferry.decode import DecodeError, RowDecoder, compile_decoder
 from rowferry.errors import TableStopped
 from rowferry.position import BinlogPosition
 from rowferry.table_schema import TableId, TableSchema
+from rowferry.types import UnsupportedType
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,7 +68,7 @@ def _converter(table: TableSchema, layout: TableLayout, index: int) -> Callable[
         raise TableStopped("decode rows", where, reason="the table has no such column")
     try:
         return binlog_converter(wire, column)
-    except LayoutMismatch as error:
+    except (LayoutMismatch, UnsupportedType) as error:
         raise TableStopped("decode rows", where, reason=str(error)) from None
 
 

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-
 from rowferry.batch import ChunkSegment, MicroBatch, Route
 from rowferry.changes import RawRow, RowKind, SchemaChange, Transaction
 from rowferry.errors import Interrupted, TableStopped

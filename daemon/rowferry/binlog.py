@@ -1,9 +1,9 @@
 """The binlog as a stream of whole transactions: the only importer of pymysqlreplication.
 
-The library connects, asks for the binlog and parses TABLE_MAP events. Packets are taken from its
-connection and their headers, checksums and the few hot event types are read here, so that nothing is
-skipped in silence, a lost connection ends the stream (the library would reconnect by itself from
-its first position), and rows stay undecoded bytes. Formats:
+The library connects and asks for the binlog. Packets are taken from its connection, and events are read
+here and in `table_map` and `decode`, so that nothing is skipped in silence, a lost connection ends the
+stream (the library would reconnect by itself from its first position), tables whose metadata the
+library cannot read harm nobody, and rows stay undecoded bytes. Formats:
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html and
 https://mariadb.com/kb/en/2-binlog-event-header/.
 """
@@ -19,21 +19,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pymysql
-from pymysql.protocol import MysqlPacket
 from pymysqlreplication import BinLogStreamReader
-from pymysqlreplication.packet import BinLogPacketWrapper
-from pymysqlreplication.row_event import TableMapEvent
 
 from rowferry import failpoints
 from rowferry.changes import Heartbeat, RowEvent, SchemaChange, TableLayout, Transaction
-from rowferry.decode import parse_rows_header
+from rowferry.decode import DecodeError, parse_rows_header
 from rowferry.errors import PositionLost, StreamStopped, Unreachable
 from rowferry.mysql_source import SourceErrors, SourceServer, address, connection_arguments
 from rowferry.position import BinlogPosition, MariadbGtidSet, MysqlGtidSet, widen_offset
 from rowferry.settings import SourceSettings
+from rowferry.table_map import parse_table_map, table_of
 from rowferry.table_schema import TableId
 from rowferry.transaction import TransactionAssembler
-from rowferry.wire_types import MetadataMissing, wire_columns_from_library
 
 QUERY: Final = 2
 ROTATE: Final = 4
@@ -160,7 +157,6 @@ class BinlogReader:
         )
         try:
             reader._BinLogStreamReader__connect_to_stream()
-            reader._BinLogStreamReader__connect_to_ctl()
         except SourceErrors as error:
             raise self._translate(error) from None
         return reader
@@ -277,30 +273,11 @@ class BinlogReader:
         self._tables[table_id] = layout
 
     def _parse_table_map(self, event: _Event) -> TableLayout:
-        packet = MysqlPacket(event.data, "utf8mb4")
-        parsed = BinLogPacketWrapper(
-            packet,
-            {},
-            self._reader._ctl_connection,
-            (0, 0, 0),
-            self._checksum,
-            frozenset([TableMapEvent]),
-            None,
-            None,
-            None,
-            None,
-            False,
-            False,
-            False,
-            True,
-            False,
-        ).event
-        table = TableId(parsed.schema, parsed.table)
         try:
-            columns = wire_columns_from_library(parsed)
-        except MetadataMissing as error:
-            return TableLayout(table, (), str(error))
-        return TableLayout(table, columns)
+            parsed = parse_table_map(event.data, event.start, event.end, self._server.is_mariadb)
+        except DecodeError as error:
+            return TableLayout(table_of(event.data, event.start, event.end), (), str(error))
+        return TableLayout(parsed.table, parsed.columns)
 
     def _query(self, event: _Event) -> Iterator[StreamItem]:
         schema_length, variables = event.data[event.start + 8], event.start + 13

@@ -80,7 +80,8 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             epoch bigint NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
         f"""CREATE TABLE IF NOT EXISTS {name(dataset, "_rowferry_tables")} (
             table_name text PRIMARY KEY, state text NOT NULL, copy_began text NOT NULL DEFAULT '',
-            copy_last_key jsonb, copy_rows bigint NOT NULL DEFAULT 0, copy_done boolean NOT NULL DEFAULT false,
+            copy_last_key jsonb, copy_rows bigint NOT NULL DEFAULT 0,
+            copy_done boolean NOT NULL DEFAULT false,
             consistent_since timestamptz, as_of timestamptz, last_change timestamptz,
             rows_applied bigint NOT NULL DEFAULT 0, error text NOT NULL DEFAULT '',
             source_schema jsonb NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
@@ -92,7 +93,8 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
                    CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of
-            FROM {name(dataset, "_rowferry_tables")} t CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
+            FROM {name(dataset, "_rowferry_tables")} t
+            CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
     ]
     return [Statement(text.replace("%%", "%")) for text in texts]
 
@@ -159,8 +161,8 @@ def newest_load_id(session: Session, dataset: str) -> str:
 def save_checkpoint(dataset: str, checkpoint: Checkpoint, applied_until_us: int = 0) -> Statement:
     """Move the checkpoint. Touches no row, and so fails the transaction, if another epoch began."""
     return Statement(
-        f"UPDATE {name(dataset, '_rowferry_checkpoint')} SET flavor = %s, server_identity = %s, binlog_file = %s,"
-        " binlog_offset = %s, gtid_set = %s, commit_time = coalesce(%s, commit_time),"
+        f"UPDATE {name(dataset, '_rowferry_checkpoint')} SET flavor = %s, server_identity = %s,"
+        " binlog_file = %s, binlog_offset = %s, gtid_set = %s, commit_time = coalesce(%s, commit_time),"
         " applied_until = greatest(%s, applied_until), load_id = %s, updated_at = now()"
         " WHERE source = %s AND epoch = %s",
         [

@@ -96,7 +96,7 @@ class Copier:
         self._jobs: list[CopyJob] = []
         self._changed = threading.Condition()
         self._stopping = False
-        self._chunk_rows = FIRST_CHUNK_ROWS
+        self._chunk_rows = min(FIRST_CHUNK_ROWS, limits.max_chunk_rows)
 
     def submit(self, job: CopyJob) -> None:
         """Copy a table; an earlier job of the same table is dropped."""
@@ -207,7 +207,7 @@ class Copier:
             return
         factor = min(2.0, self._limits.chunk_seconds / max(seconds, 1e-6))
         wanted = int(self._chunk_rows * factor)
-        self._chunk_rows = max(MIN_CHUNK_ROWS, min(wanted, self._limits.max_chunk_rows))
+        self._chunk_rows = min(max(wanted, MIN_CHUNK_ROWS), self._limits.max_chunk_rows)
 
 
 def _key_indexes(table: TableSchema) -> list[int]:

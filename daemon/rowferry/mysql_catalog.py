@@ -77,22 +77,13 @@ def _columns(
     connection: Connection[Any], database: str, only: str, parameters: Sequence[str]
 ) -> defaultdict[str, list[Column]]:
     columns: defaultdict[str, list[Column]] = defaultdict(list)
-    for name, column, *rest in query(connection, _COLUMNS.format(only=only), (database, *parameters)):
-        columns[name].append(_column(column, *rest))
+    for table, *row in query(connection, _COLUMNS.format(only=only), (database, *parameters)):
+        columns[table].append(_column(row))
     return columns
 
 
-def _column(
-    name: str,
-    base: str,
-    text: str,
-    nullable: str,
-    length: int | None,
-    precision: int | None,
-    scale: int | None,
-    fraction: int | None,
-    charset: str | None,
-) -> Column:
+def _column(row: Sequence[Any]) -> Column:
+    name, base, text, nullable, length, precision, scale, fraction, charset = row
     base, text = base.lower(), str(text).lower()
     column_type = ColumnType(
         base=base,

@@ -137,7 +137,7 @@ class Pipeline:
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, self._on_signal)
 
-    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
         """The first signal ends at a batch boundary, the second at once."""
         if self._stopping.is_set():
             os._exit(128 + number)

@@ -151,9 +151,9 @@ class BatchSettings(_Group):
     """When a micro-batch closes. Under backlog it grows up to `max_bytes`."""
 
     max_age_seconds: float = Field(default=0.5, gt=0, le=60, description="oldest change waits this long")
-    max_rows: int = Field(default=200_000, ge=1, description="row changes in one batch")
+    max_rows: int = Field(default=100_000, ge=1, description="row changes in one batch")
     max_bytes: int = Field(
-        default=32 << 20, ge=1 << 16, description="bytes of row images waiting to be loaded"
+        default=16 << 20, ge=1 << 16, description="bytes of row images waiting to be loaded"
     )
 
 
@@ -329,14 +329,14 @@ def _refuse_unknown_variables() -> None:
     known = {(f.alias or n).upper() for n, f in Settings.model_fields.items()}
     for variable in sorted(os.environ):
         name = variable.removeprefix(PREFIX)
-        if variable.startswith(PREFIX) and name.split("__")[0] not in known:
-            if not name.startswith(OTHER_VARIABLES):
-                raise ConfigurationError(
-                    "read the settings",
-                    f"environment variable {variable}",
-                    reason="there is no such setting",
-                    hint="`rowferry config` lists them all",
-                )
+        foreign = not variable.startswith(PREFIX) or name.startswith(OTHER_VARIABLES)
+        if not foreign and name.split("__")[0] not in known:
+            raise ConfigurationError(
+                "read the settings",
+                f"environment variable {variable}",
+                reason="there is no such setting",
+                hint="`rowferry config` lists them all",
+            )
 
 
 def _explain(error: ValidationError) -> str:

@@ -137,10 +137,11 @@ def _require_same_history(
             reason = "the source is another server, and without GTIDs its binlog cannot be compared"
             raise PositionLost("resume", where, reason=reason, hint=hint)
         return
-    if isinstance(gtid_set, MysqlGtidSet) and server.gtid:
-        if not executed_gtid_set(control).covers(gtid_set):
-            reason = "the source has not executed transactions that were applied here"
-            raise PositionLost("resume", where, reason=reason, hint=hint)
+    if not isinstance(gtid_set, MysqlGtidSet) or not server.gtid:
+        return
+    if not executed_gtid_set(control).covers(gtid_set):
+        reason = "the source has not executed transactions that were applied here"
+        raise PositionLost("resume", where, reason=reason, hint=hint)
 
 
 def _bring_up_to_date(

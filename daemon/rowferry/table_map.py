@@ -94,6 +94,12 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
     return TableMap(table_id, table, _columns(shapes, nulls, fields, mariadb))
 
 
+def table_of(data: bytes, start: int, end: int) -> TableId:
+    """Only the table that the event is about. Raises DecodeError where it is cut short."""
+    reader = _Reader(data, start + 8, end)
+    return TableId(reader.name(), reader.name())
+
+
 class _Reader:
     """A place in an event's bytes that never passes their end."""
 

@@ -31,7 +31,7 @@ from rowferry_lab.demo_daemon import BinlogHead, Daemon, DaemonDied, DemoFailed,
 from rowferry_lab.demo_office import Office
 from rowferry_lab.demo_probe import FreshnessProbe
 from rowferry_lab.demo_screen import Screen
-from rowferry_lab.opendental_schema import MASKED, Engine
+from rowferry_lab.opendental_schema import Engine
 from rowferry_lab.servers import (
     DestinationDatabase,
     Lab,
@@ -316,12 +316,9 @@ def _compare(scene: Scene) -> Comparison:
         scene.destination.url,
         schema=DATASET,
         tables=scene.created.tables,
-        masked=MASKED,
     )
     for table in result.tables:
         screen.line(f"{table.table:<15} {table.rows_compared:>8,} rows   {table.finding}")
-    hashed = ", ".join(f"{table.table}.{column}" for table in result.tables for column in table.masked)
-    screen.line(f"hashed by the profile, compared one to one: {hashed}")
     return result
 
 

@@ -71,9 +71,6 @@ EXCLUDED_DDL: Final = {
     "ENGINE=MyISAM DEFAULT CHARSET=utf8mb4",
 }
 
-# Columns that ROWFERRY_PROFILE=opendental hashes: (table, column).
-MASKED: Final = frozenset({("patient", "SSN"), ("inssub", "SubscriberID")})
-
 _EPOCHLESS: Final = "'0001-01-01"
 _TYPES: Final = {
     "B": "bigint NOT NULL DEFAULT 0",

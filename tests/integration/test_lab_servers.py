@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pymysql
 import pytest
@@ -16,13 +17,15 @@ import pytest
 from rowferry_lab.servers import (
     DestinationDatabase,
     Lab,
-    ProviderUnavailable,
     RunningServer,
     ServerFailed,
     ServerSpec,
     SourceDatabase,
     start,
 )
+
+if TYPE_CHECKING:
+    from tests.conftest import GetServer
 
 LAB_FOLDER = Path(__file__).parents[2] / "lab"
 
@@ -73,12 +76,9 @@ def running_commands() -> Iterator[Path]:
 
 
 @pytest.fixture(params=["mariadb:10.5", "mysql:9.7", "postgres:15"])
-def own_server(request: pytest.FixtureRequest, lab: Lab) -> Iterator[RunningServer]:
+def own_server(request: pytest.FixtureRequest, get_server: GetServer) -> Iterator[RunningServer]:
     """Give a server that the test may do anything to: nobody else has it."""
-    try:
-        server = lab.server(request.param, name=request.node.name)
-    except ProviderUnavailable as error:
-        pytest.skip(f"no server {request.param}: {error}")
+    server = get_server(ServerSpec.parse(request.param), name=request.node.name)
     if not is_ours(server):
         pytest.skip("the server is not a process of ours")
     yield server
@@ -251,19 +251,15 @@ def test_server_ends_when_its_supervisor_is_killed(own_server: RunningServer) ->
     assert wait_until(lambda: not Path(f"/proc/{pid}").exists())
 
 
-def test_given_data_directory_is_used_and_kept(postgres_15: RunningServer, tmp_path: Path) -> None:
+def test_given_data_directory_is_used_and_kept(mariadb_10_5: RunningServer, tmp_path: Path) -> None:
     """Benchmarks fill a data directory once and start on it again."""
-    if not is_ours(postgres_15):
+    if not is_ours(mariadb_10_5):
         pytest.skip("the server is not a process of ours")
-    spec = ServerSpec("mariadb", "10.5")
     data = tmp_path / "data"
-    try:
-        first = start(spec, data_dir=data)
-    except ProviderUnavailable as error:
-        pytest.skip(f"no server {spec}: {error}")
+    first = start(mariadb_10_5.spec, data_dir=data)
     Table(first).make()
     first.stop()
-    second = start(spec, data_dir=data)
+    second = start(mariadb_10_5.spec, data_dir=data)
     try:
         assert Table(second).keys() == [7]
     finally:

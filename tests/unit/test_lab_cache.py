@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rowferry_lab.servers import accounts, cache
 from rowferry_lab.servers.cache import build_once
 
 
@@ -48,3 +49,22 @@ def test_remains_of_a_killed_build_are_removed(tmp_path: Path) -> None:
     build_once(tmp_path / "server", lambda partial: None)
     assert not remains.exists()
     assert (tmp_path / "server").is_dir()
+
+
+def test_cache_is_in_the_user_s_cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where whoever cleans up looks for such things."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(accounts, "is_root", lambda: False)
+    assert cache.cache_folder() == tmp_path / "rowferry" / "servers"
+
+
+def test_root_with_a_closed_home_uses_the_system_s_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Postgres runs as another user there, who could not read its own programs below root's home."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home))
+    monkeypatch.setattr(accounts, "is_root", lambda: True)
+    monkeypatch.setattr(cache, "_SYSTEM_CACHE", tmp_path / "system")
+    assert cache.cache_folder() == tmp_path / "system"

@@ -154,7 +154,7 @@ def test_version_that_no_package_has_is_told_with_what_there_is(
     os_release = tmp_path / "os-release"
     os_release.write_text("ID=ubuntu\nVERSION_CODENAME=noble\n")
     monkeypatch.setattr("rowferry_lab.servers.packages._OS_RELEASE", os_release)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("rowferry_lab.servers.cache.cache_folder", lambda: tmp_path)
     monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     with pytest.raises(ProviderUnavailable, match=r"those of debian do; ubuntu has 8\.0"):
         PackagesProvider().check(ServerSpec("mysql", "9.7"))

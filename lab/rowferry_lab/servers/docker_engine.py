@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rowferry_lab.servers.engine import Answer
-from rowferry_lab.servers.errors import ProviderUnavailable, ServerFailed
+from rowferry_lab.servers.errors import ProviderUnavailable
 from rowferry_lab.servers.local import ENGINES
 from rowferry_lab.servers.messages import say
 from rowferry_lab.servers.mysql_family import MYSQL_OPTIONS, SOURCE_OPTIONS
@@ -25,10 +26,9 @@ from rowferry_lab.servers.spec import Product, ServerSpec
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
 
-_READY_SECONDS = 120.0
+_READY_SECONDS = 90.0
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 30
-_LOCAL_HOSTS = ("localhost", LOOPBACK)
 _PORTS: dict[Product, int] = {"mariadb": 3306, "mysql": 3306, "postgres": 5432}
 _ENVIRONMENT: dict[Product, dict[str, str]] = {
     "mariadb": {"MARIADB_ALLOW_EMPTY_ROOT_PASSWORD": "1", "MARIADB_ROOT_HOST": "%"},
@@ -49,27 +49,33 @@ class ContainerServer:
     pid: int | None = None
 
     def __init__(self, spec: ServerSpec, container: DockerContainer, port: int) -> None:
-        """Remember the container; it runs already."""
+        """Remember the container, and the loopback port that leads to it."""
         self._spec = spec
         self._container = container
-        self._port = port
-        host = container.get_container_host_ip()
-        self.host = LOOPBACK if host in _LOCAL_HOSTS else host
+        self._published = (LOOPBACK, port)
 
-    def wait_until_ready(self) -> Answer:
-        """Wait until the server lets us in."""
+    def wait_until_ready(self) -> tuple[str, int, Answer]:
+        """Wait until the server lets us in; give the address at which it did."""
         deadline = time.monotonic() + _READY_SECONDS
         wrapped = self._container.get_wrapped_container()
-        while time.monotonic() < deadline:
-            answer = ENGINES[self._spec.product].ask(self.host, self._port)
-            if answer is not None:
-                return answer
-            wrapped.reload()
-            if wrapped.status in {"exited", "dead"}:
-                break
+        while time.monotonic() < deadline and wrapped.status not in {"exited", "dead"}:
+            found = [
+                (host, port, answer)
+                for host, port in (*self._addresses(), self._published)
+                if (answer := ENGINES[self._spec.product].ask(host, port)) is not None
+            ]
+            if found:
+                return found[-1]
             time.sleep(_POLL_SECONDS)
-        words = b"".join(self._container.get_logs()).decode(errors="replace")[-2000:]
-        raise ServerFailed(self._spec, "starting its container", words)
+            wrapped.reload()
+        words = b"".join(self._container.get_logs()).decode(errors="replace")[-1000:]
+        raise ProviderUnavailable(self._spec, f"its container did not get ready; its log ends with\n{words}")
+
+    def _addresses(self) -> list[tuple[str, int]]:
+        """Give the container's own addresses: the way to it if we are in a container ourselves."""
+        networks = self._container.get_wrapped_container().attrs["NetworkSettings"]["Networks"]
+        hosts = (network.get("IPAddress") for network in networks.values())
+        return [(host, _PORTS[self._spec.product]) for host in hosts if host]
 
     def shut_down(self) -> None:
         """Stop the container in order."""
@@ -106,12 +112,13 @@ class DockerProvider:
         if data_dir is not None:
             raise ProviderUnavailable(spec, "a container cannot use a data directory of this machine")
         _require_engine(spec)
-        server, port = _run(spec, options)
-        answer = server.wait_until_ready()
-        engine = ENGINES[spec.product]
-        return RunningServer(
-            spec, self.name, server.host, port, engine.user, "", answer.version_text, handle=server
-        )
+        server = _run(spec, options)
+        with ExitStack() as undo:
+            undo.callback(server.discard)
+            host, port, answer = server.wait_until_ready()
+            undo.pop_all()
+        user = ENGINES[spec.product].user
+        return RunningServer(spec, self.name, host, port, user, "", answer.version_text, handle=server)
 
 
 def _require_engine(spec: ServerSpec) -> None:
@@ -128,7 +135,7 @@ def _require_engine(spec: ServerSpec) -> None:
         raise ProviderUnavailable(spec, "no Docker engine answers") from error
 
 
-def _run(spec: ServerSpec, options: Sequence[str]) -> tuple[ContainerServer, int]:
+def _run(spec: ServerSpec, options: Sequence[str]) -> ContainerServer:
     import docker.errors
     import requests
     from testcontainers.core.container import DockerContainer
@@ -142,7 +149,7 @@ def _run(spec: ServerSpec, options: Sequence[str]) -> tuple[ContainerServer, int
         container.ports[f"{_PORTS[spec.product]}/tcp"] = cast(int, (LOOPBACK, port))
         with _creation:
             container.start()
-        return ContainerServer(spec, container, port), port
+        return ContainerServer(spec, container, port)
     except (docker.errors.DockerException, requests.RequestException, OSError) as error:
         raise ProviderUnavailable(spec, f"Docker answers, but: {str(error)[:300]}") from error
 

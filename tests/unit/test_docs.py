@@ -1,0 +1,321 @@
+"""The documents say what the code does: tables are compared with the code, names with the tree.
+
+What is written here once for people is derived from the code where that is possible; where a comparison
+fails, its message holds the line that belongs into the document.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
+from urllib.parse import urlsplit
+
+import pytest
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from rowferry import cli, metrics, types
+from rowferry.changes import Statement
+from rowferry.checkpoint import create_tracking_tables
+from rowferry.errors import ExitCode
+from rowferry.settings import PREFIX, Settings, describe, load_settings
+from rowferry.table_schema import ColumnType
+
+ROOT: Final = Path(__file__).parents[2]
+DOCS: Final = ROOT / "docs"
+PAGES: Final = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.glob("*.md")))
+PACKAGE: Final = ROOT / "daemon" / "rowferry"
+
+HOSTS: Final = frozenset(
+    {"127.0.0.1", "192.0.2.10", "db", "host", "dlthub.com", "docs.getdbt.com", "keepachangelog.com"}
+    | {"semver.org", "mariadb.com", "dev.mysql.com", "www.postgresql.org", "prometheus.io"}
+)
+"""Hosts that a document may name; a registry of packages is none of them."""
+
+page = pytest.mark.parametrize("path", PAGES, ids=lambda p: p.name)
+
+
+def rows(name: str, *header: str) -> list[list[str]]:
+    """The cells of all tables of a page that have exactly this header."""
+    found: list[list[str]] = []
+    wanted = False
+    for line in (DOCS / name).read_text().splitlines():
+        if not line.startswith("|"):
+            wanted = False
+            continue
+        cells = [c.strip().replace("\\|", "|") for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if set("".join(cells)) <= set("-: "):
+            continue
+        if wanted:
+            found.append(cells)
+        else:
+            wanted = cells == list(header)
+    assert found, f"{name} has no table with the header {header}"
+    return found
+
+
+def code(text: str) -> str:
+    """As inline code."""
+    return f"`{text}`"
+
+
+# Settings
+
+
+def leaves(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every setting as `group.name`, with its field."""
+    for name, field in model.model_fields.items():
+        path = prefix + (field.alias or name)
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from leaves(field.annotation, path + ".")
+        else:
+            yield path, field
+
+
+KINDS: Final[dict[Any, str]] = {
+    str: "text",
+    SecretStr: "secret",
+    int: "whole number",
+    float: "number",
+    Path: "path",
+}
+SIGNS: Final = {"gt": "more than", "ge": "at least", "le": "at most", "lt": "less than"}
+
+
+def type_cell(field: FieldInfo) -> str:
+    """A field's type in words, with its limits."""
+    kind = next((a for a in get_args(field.annotation) if a is not type(None)), field.annotation)
+    if "None" not in str(field.annotation):
+        kind = field.annotation
+    if get_origin(field.annotation) is tuple:
+        return "list"
+    if choices := [a for a in get_args(kind) if isinstance(a, str)]:
+        return f"{', '.join(map(code, choices[:-1]))} or {code(choices[-1])}"
+    limits = [
+        f"{words} {limit}"
+        for item in field.metadata
+        for sign, words in SIGNS.items()
+        if (limit := getattr(item, sign, None)) is not None
+    ]
+    return ", ".join([KINDS[kind], *limits])
+
+
+def default_cell(field: FieldInfo) -> str:
+    """A field's default in words."""
+    if field.default is PydanticUndefined:
+        return "required"
+    if field.default is None:
+        return "unset"
+    value = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+    return code(value) if value else "empty"
+
+
+def variable(path: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + path.upper().replace(".", "__")
+
+
+def setting_row(path: str, field: FieldInfo) -> str:
+    """The line that the page must have."""
+    assert field.description, f"{path} has no description"
+    cells = (code(path), code(variable(path)), type_cell(field), default_cell(field), field.description)
+    return f"| {' | '.join(cells)} |"
+
+
+def test_every_setting_is_described_as_the_code_has_it() -> None:
+    """Name, variable, type, default and meaning: nothing missing, nothing else."""
+    shown = rows("configuration.md", "Setting", "Environment variable", "Type", "Default", "Meaning")
+    wanted = [setting_row(path, field) for path, field in leaves(Settings)]
+    assert [f"| {' | '.join(cells)} |" for cells in shown] == wanted
+
+
+ANOTHER: Final = {"whole number": "7", "number": "2.5", "text": "x", "path": "x", "list": "x", "secret": "x"}
+URLS: Final = {"source.url": "mysql://a@db/b", "destination.url": "postgresql://a@db/b"}
+
+
+def another_value(path: str, field: FieldInfo) -> str:
+    """A value that is not the default."""
+    if path in URLS:
+        return URLS[path]
+    if path == "http.listen":
+        return "127.0.0.1:1"
+    if path == "batch.max_bytes":
+        return "70000"
+    kind = type_cell(field)
+    return kind.split("`")[-2] if kind.startswith("`") else ANOTHER[kind.partition(",")[0]]
+
+
+@pytest.mark.parametrize(("path", "field"), [pytest.param(p, f, id=p) for p, f in leaves(Settings)])
+def test_every_environment_variable_of_the_page_is_obeyed(
+    path: str, field: FieldInfo, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A variable that is documented and ignored would be worse than none."""
+    monkeypatch.chdir(tmp_path)
+    given = {variable(p): v for p, v in URLS.items()} | {variable(path): another_value(path, field)}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert describe(load_settings())[path] in (another_value(path, field), "**********")
+
+
+def test_exit_codes_are_the_code_s() -> None:
+    """Each exit code, once."""
+    shown = {int(cells[0].strip("`")) for cells in rows("configuration.md", "Exit code", "Meaning")}
+    assert shown == {int(c) for c in ExitCode}
+
+
+# Types
+
+
+def column_type(text: str) -> ColumnType:
+    """What the catalogue says of a column declared like that: `decimal(10,2)`, `int unsigned`."""
+    match = re.fullmatch(r"(\w+)(?:\((\d+)(?:,(\d+))?\))?( unsigned)?", text)
+    assert match, text
+    base, first, second, unsigned = match.groups()
+    number = int(first) if first else None
+    return ColumnType(
+        base=base,
+        unsigned=bool(unsigned),
+        length=number if base in ("char", "varchar", "binary", "varbinary") else None,
+        precision=number if base == "decimal" else None,
+        scale=int(second) if second else None,
+        fraction=number or 0 if base in ("datetime", "timestamp", "time") else 0,
+        text=text,
+    )
+
+
+def test_the_type_table_is_the_code_s() -> None:
+    """Every row leads where the code leads, and every type of the code has a row."""
+    seen = set()
+    for source, destination, *_ in rows("types.md", "Source type", "Postgres type", "Remarks"):
+        for text in re.findall(r"`([^`]+)`", source):
+            found = column_type(text)
+            assert code(types.destination_type(found).postgres) == destination, text
+            seen.add((found.base, found.unsigned))
+    signed = {base for base, _ in types._INTEGERS}
+    others = {(base, False) for base in types._TEXT | types._BYTES | set(types._MAKERS) | signed}
+    assert seen == others | set(types._INTEGERS)
+
+
+def test_types_that_stop_their_table_do() -> None:
+    """What the page calls not carried is refused."""
+    for cells in rows("types.md", "Not carried yet"):
+        for text in re.findall(r"`([^`]+)`", cells[0]):
+            with pytest.raises(types.UnsupportedType):
+                types.destination_type(ColumnType(base=text.partition("(")[0]))
+
+
+# Metrics, events, errors
+
+
+def test_every_metric_is_described_as_the_registry_has_it() -> None:
+    """Name as Prometheus sees it, type, labels and meaning."""
+    registry = metrics.Metrics("1", "clinic").registry
+    wanted = []
+    for family in registry._collector_to_names:
+        name = getattr(family, "_name", "")
+        if name.startswith("rowferry_"):
+            kind: str = family._type  # type: ignore[attr-defined]
+            labels = ", ".join(map(code, family._labelnames))  # type: ignore[attr-defined]
+            shown = name + ("_total" if kind == "counter" else "")
+            wanted.append([code(shown), kind, labels, family._documentation])  # type: ignore[attr-defined]
+    assert sorted(rows("metrics.md", "Metric", "Type", "Labels", "Meaning")) == sorted(wanted)
+
+
+def test_label_values_are_the_code_s() -> None:
+    """States and kinds of errors."""
+    shown = dict(rows("metrics.md", "Label", "Values"))
+    assert re.findall(r"`(\w+)`", shown["`state` of `rowferry_state`"]) == list(metrics.STATES)
+    assert re.findall(r"`(\w+)`", shown["`kind`"]) == list(metrics.ERROR_KINDS)
+
+
+def logged_events() -> dict[str, set[str]]:
+    """Names and fields of everything that the daemon logs."""
+    found: dict[str, set[str]] = {}
+    for module in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            logger = ast.unparse(node.func.value)
+            if logger.endswith(("_log", "log")) and node.func.attr in ("debug", "info", "warning", "error"):
+                assert isinstance(node.args[0], ast.Constant)
+                fields = found.setdefault(str(node.args[0].value), set())
+                fields.update(k.arg for k in node.keywords if k.arg)
+    return found
+
+
+def test_every_log_event_is_described_with_its_fields() -> None:
+    """Events by name; people and programs search for them."""
+    shown = {
+        event.strip("`"): set(re.findall(r"`(\w+)`", fields))
+        for event, _, fields, _ in rows("operating.md", "Event", "Level", "Fields", "Meaning")
+    }
+    assert shown == logged_events()
+
+
+# Tracking tables
+
+
+def columns_in(statement: Statement) -> tuple[str, dict[str, str]] | None:
+    """Name, columns and types of a CREATE TABLE statement."""
+    match = re.search(r'CREATE TABLE IF NOT EXISTS "raw"\."(\w+)" \((.*)\)\s*\Z', statement.text, re.DOTALL)
+    if match is None:
+        return None
+    parts = [p.split() for p in re.split(r",(?![^(]*\))", match[2])]
+    return match[1], {p[0]: p[1] for p in parts if p[0] != "PRIMARY"}
+
+
+def test_every_column_of_the_tracking_tables_is_described() -> None:
+    """Table, column and type."""
+    made = [c for s in create_tracking_tables("raw") if (c := columns_in(s)) is not None]
+    wanted = {(code(t), code(c), kind) for t, columns in made for c, kind in columns.items()}
+    shown = rows("tracking-tables.md", "Table", "Column", "Type", "Meaning")
+    assert {(table, column, kind) for table, column, kind, _ in shown} == wanted
+
+
+# Dependencies and modules
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """One row each, those of developers apart."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+    def names(requirements: list[str]) -> set[str]:
+        return {code(re.split(r"[\[<>=!~ ]", r)[0]) for r in requirements}
+
+    shown = {cells[0] for cells in rows("dependencies.md", "Package", "Why")}
+    assert shown == names(project["dependencies"])
+    developers = {cells[0] for cells in rows("dependencies.md", "For developers", "Why")}
+    assert developers == names(project["optional-dependencies"]["dev"])
+
+
+def test_every_module_has_its_place() -> None:
+    """The architecture names the modules that there are, and no others."""
+    modules = {p.relative_to(PACKAGE).with_suffix("").as_posix() for p in PACKAGE.rglob("*.py")}
+    shown: list[str] = []
+    for _, cell, _ in rows("architecture.md", "Tier", "Modules", "Holds"):
+        shown += re.findall(r"`([\w/]+)`", cell)
+    assert sorted(shown) == sorted(m for m in modules if not m.endswith("__init__"))
+
+
+# Names, commands, addresses
+
+
+def test_names() -> set[str]:  # noqa: PT028 - replaced below
+    raise NotImplementedError
+
+
+@page
+def test_commands_shown_are_commands(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a reader copies is understood by the command line."""
+    del capsys
+    for line in commands(path.read_text()):
+        try:
+            cli._parser().parse_args(shlex.split(line, comments=True)[1:])
+        except SystemExit as ended:
+            assert ended.code == 0, f"{path.name}: {line}"
