@@ -169,7 +169,7 @@ class Applier:
     def _decide(self, change: SchemaChange) -> tuple[Decision, ...]:
         touching = effect(change.statement)
         database = self.checkpoint.source
-        if change.database != database and not touching.touches(database):
+        if change.database != database and not touching.mentions(database):
             return ()
         found = self._catalogue(touching.touches)
         known = {t for t in self._book.records if touching.touches(t.name)}

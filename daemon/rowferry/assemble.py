@@ -63,7 +63,7 @@ def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:
 
 def key_table(route: Route, rows: Sequence[RawRow]) -> pa.Table:
     """The converted key columns of raw rows. Raises TableStopped."""
-    arrays = [_column(route, index, [r[index] for r in rows])[0] for index in route.key_indexes]
+    arrays = [converted_column(route, index, [r[index] for r in rows])[0] for index in route.key_indexes]
     return pa.table(dict(zip(route.table.key, arrays, strict=True)))
 
 
@@ -73,13 +73,14 @@ def _stream_part(segment: StreamSegment) -> tuple[_Part, int]:
     columns: Sequence[Sequence[Any]] = list(zip(*upserts, strict=True)) or [()] * len(route.names)
     arrays, zeros = [], 0
     for index, values in enumerate(columns):
-        array, found = _column(route, index, values)
+        array, found = converted_column(route, index, values)
         arrays.append(array)
         zeros += found
     return _Part(pa.table(dict(zip(route.names, arrays, strict=True))), key_table(route, deletes)), zeros
 
 
-def _column(route: Route, index: int, values: Sequence[Any]) -> tuple[pa.Array, int]:
+def converted_column(route: Route, index: int, values: Sequence[Any]) -> tuple[pa.Array, int]:
+    """A column of raw values, and how many zero dates became NULL. Raises TableStopped."""
     try:
         converted = route.converters[index](values)
     except ValueNotCarriable as error:

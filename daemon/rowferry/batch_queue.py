@@ -75,7 +75,8 @@ class BatchQueue:
     @property
     def size(self) -> int:
         """Bytes of row images that wait."""
-        return self._open.size + sum(b.size for b in self._sealed if isinstance(b, MicroBatch))
+        with self._changed:
+            return self._open.size + sum(b.size for b in self._sealed if isinstance(b, MicroBatch))
 
     def add_transaction(
         self, transaction: Transaction, rows: Sequence[DecodedRows], watch: Callable[[], None]
@@ -126,6 +127,8 @@ class BatchQueue:
             self._check_open()
             self._seal()
             self._sealed.append(item)
+            if isinstance(cause, SchemaChange):
+                self._position = cause.end
             self._changed.notify_all()
         while not item.done.wait(0.5):
             self._check_open()

@@ -105,7 +105,7 @@ def reconcile(
     change = diff(record.table, now)
     if change.empty:
         if rows_kept and record.status is not TableStatus.DROPPED:
-            return _relayouted(dataset, record, now)
+            return _relayouted(dataset, record, now, load_id)
         return _copied(dataset, now, [], load_id, "its rows may have changed without row events")
     if change.only_added:
         try:
@@ -136,10 +136,12 @@ def _dropped(dataset: str, record: TableRecord) -> Decision | None:
     return Decision(dropped, (save_table(dataset, dropped),), reason=error)
 
 
-def _relayouted(dataset: str, record: TableRecord, now: TableSchema) -> Decision | None:
+def _relayouted(dataset: str, record: TableRecord, now: TableSchema, load_id: str) -> Decision | None:
     """Same columns, perhaps in another order or another engine."""
     if record.table == now:
         return None
+    if record.status is TableStatus.COPYING:
+        return _copied(dataset, now, [], load_id, "its index or engine changed during the copy")
     moved = replace(record, table=now)
     return Decision(moved, (save_table(dataset, moved),), reason="engine, index or order of columns")
 

@@ -44,25 +44,34 @@ class DdlEffect:
 
     names: every name in it, lower case; None if it could not be read, and may touch anything.
     keeps_rows: whether it provably leaves the rows and the columns of its table as they were.
+    all_tables: whether it touches every table of the database at hand (DROP DATABASE).
     """
 
     names: frozenset[str] | None
     keeps_rows: bool
+    all_tables: bool = False
+
+    def mentions(self, database: str) -> bool:
+        """Whether the statement may be about another database than the one that it was run in."""
+        return self.names is None or database.lower() in self.names
 
     def touches(self, table: str) -> bool:
         """Whether the statement may touch the table of that name."""
-        return self.names is None or table.lower() in self.names
+        return self.all_tables or self.mentions(table)
 
 
 _SPACE_OR_COMMENT: Final = re.compile(r"\A(?:\s+|/\*(?!M?!).*?\*/|--[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z))+", re.S)
 _CONDITIONAL: Final = re.compile(r"/\*M?!\d*(.*?)\*/", re.S)
 _WORD: Final = re.compile(r"[A-Za-z_]+")
-_SAVEPOINT: Final = re.compile(r"\A(SAVEPOINT|ROLLBACK\s+TO(?:\s+SAVEPOINT)?)\s+(.+)\Z", re.I | re.S)
+_COMMENT: Final = re.compile(r"/\*.*?\*/", re.S)
+_SAVEPOINT: Final = re.compile(
+    r"\A(SAVEPOINT|ROLLBACK(?:\s+WORK)?\s+TO(?:\s+SAVEPOINT)?)(?:\s+|(?=`))(.+)\Z", re.I | re.S
+)
 
 _DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "LOAD", "WITH", "CALL", "DO", "SELECT"})
 _DDL: Final = frozenset({"CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE"})
 _HARMLESS: Final = frozenset(
-    {"GRANT", "REVOKE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "REPAIR", "RELEASE", "INSTALL"}
+    {"GRANT", "REVOKE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "RELEASE", "INSTALL"}
     | {"UNINSTALL", "RESET", "PURGE", "CACHE", "USE", "COMMENT"}
 )
 _OTHER_OBJECTS: Final = re.compile(
@@ -72,15 +81,25 @@ _OTHER_OBJECTS: Final = re.compile(
     r"LOGFILE|TABLESPACE|INSTANCE|SPATIAL\s+REFERENCE)\b",
     re.I,
 )
+_WRAPPED_DML: Final = re.compile(r"\AANALYZE\s+(?!(?:(?:LOCAL|NO_WRITE_TO_BINLOG)\s+)?TABLES?\b)", re.I)
+_WRAPPED_DDL: Final = re.compile(r"\ASET\s+STATEMENT\b", re.I)
+_DROP_DATABASE: Final = re.compile(r"\ADROP\s+(?:DATABASE|SCHEMA)\b", re.I)
 _INDEX_STATEMENT: Final = re.compile(
     r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?|DROP\s+)INDEX\b", re.I
 )
-_KEEPING_ACTION: Final = re.compile(
-    r"\AALTER\s+(?:ONLINE\s+|IGNORE\s+)*TABLE\s+(?:`(?:[^`]|``)+`|[\w$.]+)+\s+"
-    r"(?:(?:ADD|DROP)\s+(?:UNIQUE\s+)?(?:FULLTEXT\s+|SPATIAL\s+)?(?:INDEX|KEY|CONSTRAINT|FOREIGN\s+KEY)\b|"
-    r"(?:DISABLE|ENABLE)\s+KEYS|ENGINE\s*=|COMMENT\s*=|AUTO_INCREMENT\s*=|ROW_FORMAT\s*=)[^,;]*\Z",
+_NAME: Final = r"(?:`(?:[^`]|``)+`|[\w$]+)"
+_KEEPING_ACTION: Final = (
+    r"(?:(?:ADD|DROP)\s+(?:UNIQUE\s+)?(?:FULLTEXT\s+|SPATIAL\s+)?(?:INDEX|KEY|CONSTRAINT|FOREIGN\s+KEY)"
+    r"(?![\w$])(?:[^,;()'\"]|\([^()'\"]*\))*|(?:DISABLE|ENABLE)\s+KEYS|"
+    r"ENGINE\s*=\s*(?:InnoDB|MyISAM|Aria)\b|COMMENT\s*=\s*'[^'\\]*'|AUTO_INCREMENT\s*=\s*\d+|"
+    r"ROW_FORMAT\s*=\s*\w+|ALGORITHM\s*=?\s*\w+|LOCK\s*=?\s*\w+)"
+)
+_KEEPING_STATEMENT: Final = re.compile(
+    rf"\AALTER\s+(?:ONLINE\s+)?TABLE\s+{_NAME}(?:\s*\.\s*{_NAME})?\s+"
+    rf"{_KEEPING_ACTION}(?:\s*,\s*{_KEEPING_ACTION})*\s*\Z",
     re.I,
 )
+_DASHES: Final = re.compile(r"--(?!\s|\Z)")
 
 
 def classify(statement: str) -> StatementInfo:
@@ -94,9 +113,11 @@ def classify(statement: str) -> StatementInfo:
         return StatementInfo(StatementKind.XA)
     if word in ("SAVEPOINT", "ROLLBACK"):
         return _savepoint(text)
-    if word in _DML:
+    if word in _DML or _WRAPPED_DML.match(text):
         return StatementInfo(StatementKind.DML)
-    if word in _HARMLESS or _OTHER_OBJECTS.match(text):
+    if _WRAPPED_DDL.match(text):
+        return StatementInfo(StatementKind.DDL)
+    if not text or word in _HARMLESS or _OTHER_OBJECTS.match(text):
         return StatementInfo(StatementKind.HARMLESS)
     return StatementInfo(StatementKind.DDL)
 
@@ -104,20 +125,30 @@ def classify(statement: str) -> StatementInfo:
 def effect(statement: str) -> DdlEffect:
     """Which tables a DDL statement may touch."""
     text = plain(statement)
-    keeps = bool(_INDEX_STATEMENT.match(text) or _KEEPING_ACTION.match(text))
-    return DdlEffect(names_in(text), keeps)
+    keeps = bool(_INDEX_STATEMENT.match(text) or _KEEPING_STATEMENT.match(text))
+    return DdlEffect(names_in(text), keeps, bool(_DROP_DATABASE.match(text)))
+
+
+def names_written(statement: str) -> frozenset[str] | None:
+    """The names in a DML statement; None for a call, which changes tables that it does not name."""
+    match = _WORD.match(plain(statement))
+    calls = match is not None and match[0].upper() in ("SELECT", "DO", "CALL")
+    return None if calls else names_in(statement)
 
 
 def names_in(statement: str) -> frozenset[str] | None:
     """Every word and quoted name of a statement, lower case; None if it cannot be read."""
+    # The first word keeps sqlglot from taking RENAME for a command without names; MySQL has -- only
+    # before a space. Text in double quotes is a name under ANSI_QUOTES.
+    text = "_ " + _DASHES.sub("- -", plain(statement))
     try:
-        tokens = sqlglot.tokenize(plain(statement), dialect="mysql")
+        tokens = sqlglot.tokenize(text, dialect="mysql")[1:]
     except SqlglotError:
         return None
-    skipped = (TokenType.STRING, TokenType.NUMBER)
     names: set[str] = set()
     for token in tokens:
-        if token.token_type not in skipped:
+        is_text = token.token_type is TokenType.STRING and text[token.start] != '"'
+        if not is_text and token.token_type is not TokenType.NUMBER:
             names.add(token.text.replace("``", "`").lower())
     return frozenset(names)
 
@@ -129,7 +160,7 @@ def plain(statement: str) -> str:
 
 
 def _savepoint(text: str) -> StatementInfo:
-    match = _SAVEPOINT.match(text)
+    match = _SAVEPOINT.match(_COMMENT.sub(" ", text))
     if not match:
         return StatementInfo(StatementKind.ROLLBACK)
     kind = StatementKind.SAVEPOINT if match[1].upper() == "SAVEPOINT" else StatementKind.ROLLBACK_TO

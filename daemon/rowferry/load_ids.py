@@ -17,6 +17,6 @@ class LoadIds:
     def next(self, now_us: int) -> str:
         """An id for the time `now_us` (microseconds since the epoch), or just after the last one."""
         seconds, _, micros = self.last.partition(".")
-        number = max(now_us, int(seconds) * 1_000_000 + int(micros) + 1)
+        number = max(now_us, int(seconds) * 1_000_000 + int(f"{micros:0<6.6}") + 1)
         self.last = f"{number // 1_000_000:010d}.{number % 1_000_000:06d}"
         return self.last

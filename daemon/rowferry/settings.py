@@ -6,6 +6,7 @@ systemd's $CREDENTIALS_DIRECTORY) > `rowferry.toml` > defaults. Unknown keys are
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -36,12 +38,21 @@ from rowferry.errors import ConfigurationError
 
 PREFIX: Final = "ROWFERRY_"
 CONFIG_VARIABLE: Final = "ROWFERRY_CONFIG"
-OTHER_VARIABLES: Final = ("CONFIG", "SECRETS_DIR", "FAILPOINT", "LAB_", "REQUIRE_ALL_SERVERS")
+OTHER_VARIABLES: Final = ("CONFIG", "SECRETS_DIR", "FAILPOINT", "REQUIRE_ALL_SERVERS")
+OTHER_PREFIXES: Final = ("LAB_",)
 OPENDENTAL_EXCLUDES: Final = ("temp*", "tmp*", "*_bak_*")
 
 
 def _split_list(value: Any) -> Any:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    """Globs from `a,b`, or from a JSON list; `[ab]*` is a glob, so only quotes make a text JSON."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("[") and '"' in value:
+        try:
+            return json.loads(value)
+        except ValueError:
+            raise ValueError('must be globs separated by commas, or a JSON list: ["a*", "b"]') from None
+    return [part.strip() for part in value.split(",") if part.strip()]
 
 
 Globs = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
@@ -194,6 +205,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
+        env_prefix_target="all",
         env_nested_delimiter="__",
         env_file=".env",
         env_ignore_empty=True,
@@ -253,14 +265,16 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config: Path | Non
     ROWFERRY_CONFIG names, or `rowferry.toml` here if it exists. Raises ConfigurationError with one
     line that names the setting, never its value.
     """
-    _refuse_unknown_variables()
-    chosen = _config_file(config)
     paths = tuple(Path(p) for p in _secret_folders() if Path(p).is_dir())
+    _refuse_unknown_names(paths)
+    chosen = _config_file(config)
     configured = type("Settings", (Settings,), {"toml_path": chosen, "secrets_paths": paths})
     try:
         made: Settings = configured(**(overrides or {}))
     except ValidationError as error:
         raise ConfigurationError("read the settings", reason=_explain(error)) from None
+    except SettingsError as error:
+        raise ConfigurationError("read the settings", reason=str(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError("read the settings", str(chosen), reason=str(error)) from None
     except OSError as error:
@@ -295,19 +309,27 @@ def parse_overrides(assignments: Sequence[str]) -> dict[str, Any]:
         path, equals, value = text.partition("=")
         *groups, name = path.strip().split(".")
         if not equals or not name:
-            raise ConfigurationError("read --set", path, reason="expected group.name=value")
+            raise ConfigurationError("read --set", reason="expected group.name=value")
         target = nested
         for group in groups:
             target = target.setdefault(group, {})
+            if not isinstance(target, dict):
+                raise ConfigurationError("read --set", group, reason="is a group, and was given a value")
         target[name] = value
     return nested
 
 
 def _split(url: str, schemes: Sequence[str]) -> SplitResult:
-    parts = urlsplit(url)
+    form = f"{schemes[0]}://user@host:port/database"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:  # its text quotes the URL, perhaps the password
+        reason = "with a port from 1 to 65535, and %2F %23 %3F %5B %5D for / # ? [ ] in a password"
+        raise ValueError(f"must look like {form}, {reason}") from None
     if parts.scheme not in schemes or not parts.hostname:
-        raise ValueError(f"must look like {schemes[0]}://user@host:port/database")
-    if parts.port == 0:
+        raise ValueError(f"must look like {form}")
+    if port == 0:
         raise ValueError("the port must be a number from 1 to 65535")
     return parts
 
@@ -325,15 +347,18 @@ def _secret_folders() -> list[str]:
     return [os.environ[n] for n in names if os.environ.get(n)]
 
 
-def _refuse_unknown_variables() -> None:
+def _refuse_unknown_names(secret_folders: Sequence[Path]) -> None:
+    """Refuse what pydantic passes over: names of no setting in the environment and among the secrets."""
     known = {(f.alias or n).upper() for n, f in Settings.model_fields.items()}
-    for variable in sorted(os.environ):
-        name = variable.removeprefix(PREFIX)
-        foreign = not variable.startswith(PREFIX) or name.startswith(OTHER_VARIABLES)
+    named = [("environment variable", variable) for variable in os.environ]
+    named += [("secret", path.name) for folder in secret_folders for path in folder.iterdir()]
+    for kind, text in sorted(named):
+        name = text.upper().removeprefix(PREFIX)
+        foreign = name == text.upper() or name in OTHER_VARIABLES or name.startswith(OTHER_PREFIXES)
         if not foreign and name.split("__")[0] not in known:
             raise ConfigurationError(
                 "read the settings",
-                f"environment variable {variable}",
+                f"{kind} {text}",
                 reason="there is no such setting",
                 hint="`rowferry config` lists them all",
             )

@@ -28,7 +28,7 @@ class StatusServer:
         slots = threading.BoundedSemaphore(MAX_THREADS)
         try:
             self._server = _Server((host.strip("[]"), int(port)), _handler(answers), slots)
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "not an address"
             raise ConfigurationError(
                 "listen", f"http.listen={listen}", reason=reason, hint="Choose another address or port"

@@ -15,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rowferry.assemble import keys_of
+from rowferry.assemble import converted_column, keys_of
 from rowferry.batch import Route
 from rowferry.changes import RawRow
 from rowferry.position import BinlogPosition, MysqlGtidSet
@@ -111,7 +111,7 @@ class TouchLog:
             touches.popleft()
 
     def keys(self, table: TableId, by: Settled) -> set[Hashable]:
-        """Converted keys that were touched and are not settled."""
+        """Converted keys that were touched and are not settled. Raises TableStopped."""
         found: set[Hashable] = set()
         for touch in self._touches.get(table, ()):
             if not touch.settled(by):
@@ -123,5 +123,5 @@ def _key_columns(touch: Touch) -> pa.Table:
     route = touch.route
     single = len(route.key_indexes) == 1
     columns = [touch.keys] if single else list(zip(*touch.keys, strict=True))
-    arrays = [route.converters[i](c).array for i, c in zip(route.key_indexes, columns, strict=True)]
+    arrays = [converted_column(route, i, c)[0] for i, c in zip(route.key_indexes, columns, strict=True)]
     return pa.table(dict(zip(route.table.key, arrays, strict=True)))

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from rowferry.changes import RowEvent, SchemaChange, Transaction
-from rowferry.ddl import StatementInfo, StatementKind, classify, names_in
+from rowferry.ddl import StatementInfo, StatementKind, classify, names_written
 from rowferry.errors import StreamStopped
 from rowferry.position import BinlogPosition
 from rowferry.table_schema import TableId
@@ -79,7 +79,7 @@ class TransactionAssembler:
                 self._undo(0)
                 return [*self._group.schema_changes, self._finish(end, timestamp_us)]
             case StatementKind.SAVEPOINT | StatementKind.ROLLBACK_TO:
-                self._savepoint(info)
+                self._savepoint(info, end)
                 return []
             case StatementKind.XA:
                 raise StreamStopped(
@@ -93,11 +93,14 @@ class TransactionAssembler:
             case StatementKind.DDL:
                 return self._schema_change(text, database, end, timestamp_us)
 
-    def _savepoint(self, info: StatementInfo) -> None:
+    def _savepoint(self, info: StatementInfo, end: BinlogPosition) -> None:
+        name, known = info.savepoint.lower(), self._group.savepoints
         if info.kind is StatementKind.SAVEPOINT:
-            self._group.savepoints[info.savepoint.lower()] = len(self._group.events)
+            known[name] = len(self._group.events)
+        elif name in known:
+            self._undo(known[name])
         else:
-            self._undo(self._group.savepoints.get(info.savepoint.lower(), 0))
+            raise StreamStopped("read the binlog", str(end), reason="a rollback to an unknown savepoint")
 
     def _undo(self, since: int) -> None:
         events = self._group.events
@@ -106,7 +109,7 @@ class TransactionAssembler:
         self._group.size = sum(e.end - e.start for e in self._group.events)
 
     def _statement_rows(self, text: str) -> None:
-        names = names_in(text)
+        names = names_written(text)
         if names is None or self._group.names is None:
             self._group.names = None
         else:
@@ -121,8 +124,9 @@ class TransactionAssembler:
         if group.explicit:
             group.schema_changes.append(change)
             return []
+        before = [self._finish(end, timestamp_us)] if group.events else []
         self._group = _Group()
-        return [change]
+        return [*before, change]
 
     def _finish_alone(self, end: BinlogPosition, timestamp_us: int) -> list[Transaction | SchemaChange]:
         return [] if self._group.explicit else [self._finish(end, timestamp_us)]

@@ -52,14 +52,20 @@ def _applied(ferry: Ferry) -> int:
 
 def _assert_consistent(ferry: Ferry) -> None:
     """Every record of a load is there once, and the checkpoint is the last of them."""
-    assert ferry.destination.rows(
-        "SELECT load_id FROM raw._rowferry_checkpoint c WHERE NOT EXISTS"
-        " (SELECT 1 FROM raw._dlt_loads l WHERE l.load_id = c.load_id)"
-    ) == []
+    assert (
+        ferry.destination.rows(
+            "SELECT load_id FROM raw._rowferry_checkpoint c WHERE NOT EXISTS"
+            " (SELECT 1 FROM raw._dlt_loads l WHERE l.load_id = c.load_id)"
+        )
+        == []
+    )
     assert ferry.destination.rows("SELECT load_id FROM raw._dlt_loads GROUP BY 1 HAVING count(*) > 1") == []
-    assert ferry.destination.rows(
-        "SELECT load_id FROM raw._dlt_metrics WHERE load_id NOT IN (SELECT load_id FROM raw._dlt_loads)"
-    ) == []
+    assert (
+        ferry.destination.rows(
+            "SELECT load_id FROM raw._dlt_metrics WHERE load_id NOT IN (SELECT load_id FROM raw._dlt_loads)"
+        )
+        == []
+    )
 
 
 STREAM_POINTS = [p for p in failpoints.NAMES if p != "copy-chunk-read"]

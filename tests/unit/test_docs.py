@@ -90,10 +90,10 @@ SIGNS: Final = {"gt": "more than", "ge": "at least", "le": "at most", "lt": "les
 
 def type_cell(field: FieldInfo) -> str:
     """A field's type in words, with its limits."""
-    kind = next((a for a in get_args(field.annotation) if a is not type(None)), field.annotation)
-    if "None" not in str(field.annotation):
-        kind = field.annotation
-    if get_origin(field.annotation) is tuple:
+    kind: Any = field.annotation
+    if type(None) in get_args(kind):
+        kind = next(a for a in get_args(kind) if a is not type(None))
+    if get_origin(kind) is tuple:
         return "list"
     if choices := [a for a in get_args(kind) if isinstance(a, str)]:
         return f"{', '.join(map(code, choices[:-1]))} or {code(choices[-1])}"
@@ -303,19 +303,146 @@ def test_every_module_has_its_place() -> None:
     assert sorted(shown) == sorted(m for m in modules if not m.endswith("__init__"))
 
 
+def tiers() -> dict[str, int]:
+    """The tier of each module, as the architecture says."""
+    table = rows("architecture.md", "Tier", "Modules", "Holds")
+    return {m: int(tier) for tier, cell, _ in table for m in re.findall(r"`([\w/]+)`", cell)}
+
+
+def imports(module: Path) -> Iterator[str]:
+    """Dotted names of everything that a module imports."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_imports_go_towards_the_lower_tiers() -> None:
+    """A module imports from its own tier and from lower ones, as the architecture says."""
+    known = tiers()
+    for name, tier in known.items():
+        for imported in imports(PACKAGE / f"{name}.py"):
+            parts = imported.split(".")[1:] if imported.startswith("rowferry.") else []
+            for other in ("/".join(parts[:2]), *parts[:1]):
+                assert known.get(other, 0) <= tier, f"{name} imports {other}"
+
+
+def test_two_libraries_have_one_importer_each() -> None:
+    """dlt stays inside of `load`, mysql-replication inside of `binlog`."""
+    importers: dict[str, set[str]] = {"dlt": set(), "pymysqlreplication": set()}
+    for module in PACKAGE.rglob("*.py"):
+        for imported in imports(module):
+            if (library := imported.partition(".")[0]) in importers:
+                importers[library].add(module.relative_to(PACKAGE).parts[0])
+    assert importers == {"dlt": {"load"}, "pymysqlreplication": {"binlog.py"}}
+
+
 # Names, commands, addresses
 
+_FOLDERS: Final = r"(?:daemon|docs|tests|lab|tools|benchmarks|\.ci)/[\w./-]*\w"
+_REGISTERED: Final = re.compile(r"(?<![\w/.-])" + _FOLDERS)
+_LINK: Final = re.compile(r"\]\(([^)#\s]+)(?:#([\w-]+))?\)|\]\(#([\w-]+)\)")
+_TEST: Final = re.compile(r"\btest_\w+")
+_INLINE: Final = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+_COMMAND: Final = re.compile(r"(?:\S*/)?rowferry\s+\S")
 
-def test_names() -> set[str]:  # noqa: PT028 - replaced below
-    raise NotImplementedError
+
+def commands(text: str) -> Iterator[str]:
+    """Every `rowferry ...` command of a page, in blocks and in lines."""
+    blocks = re.findall(r"^```(?:console|sh|ini)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    candidates = [line.removeprefix("ExecStart=") for block in blocks for line in block.splitlines()]
+    for candidate in [*candidates, *_INLINE.findall(text)]:
+        bare = re.sub(r"^(?:\w+=\S+\s+|sudo\s+(?:-\w+\s+)*)+", "", candidate.strip())
+        if _COMMAND.match(bare):
+            yield bare
+
+
+def anchors(path: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    titles = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def existing_tests() -> set[str]:
+    """Names of all tests and of the modules that hold them."""
+    names: set[str] = set()
+    for module in (ROOT / "tests").rglob("test_*.py"):
+        names.add(module.stem)
+        names.update(re.findall(r"^def (test_\w+)", module.read_text(), re.MULTILINE))
+    return names
+
+
+def is_understood(command: str) -> bool:
+    """Whether the command line's parser takes it, or answers it as it does --help."""
+    try:
+        cli._parser().parse_args(shlex.split(command.replace("...", ""), comments=True)[1:])
+    except SystemExit as ended:
+        return ended.code == 0
+    return True
 
 
 @page
-def test_commands_shown_are_commands(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_shown_are_commands(path: Path) -> None:
     """What a reader copies is understood by the command line."""
-    del capsys
-    for line in commands(path.read_text()):
-        try:
-            cli._parser().parse_args(shlex.split(line, comments=True)[1:])
-        except SystemExit as ended:
-            assert ended.code == 0, f"{path.name}: {line}"
+    refused = [line for line in commands(path.read_text()) if not is_understood(line)]
+    assert refused == []
+
+
+def test_commands_are_found() -> None:
+    """The search above does not pass by finding nothing."""
+    found = list(commands((ROOT / "README.md").read_text()))
+    assert {"rowferry check", "rowferry run", "rowferry resync --all"} <= set(found)
+
+
+@page
+def test_paths_and_links_lead_somewhere(path: Path) -> None:
+    """No page names a file that is not there, or a heading that is not."""
+    text = path.read_text()
+    for name in _REGISTERED.findall(text):
+        assert (ROOT / name).exists(), name
+    for target, anchor, here in _LINK.findall(text):
+        if "://" in target:
+            continue
+        other = (path.parent / target) if target else path
+        assert other.exists(), target
+        assert not (anchor or here) or (anchor or here) in anchors(other), f"{target}#{anchor or here}"
+
+
+@page
+def test_tests_that_are_named_exist(path: Path) -> None:
+    """A promise that names a test has one."""
+    assert set(_TEST.findall(path.read_text())) <= existing_tests()
+
+
+@page
+def test_make_targets_that_are_named_exist(path: Path) -> None:
+    """`make demo` and its like."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", path.read_text(), re.MULTILINE)) <= targets
+
+
+@page
+def test_pages_name_no_other_hosts_and_no_place_of_one_machine(path: Path) -> None:
+    """Addresses are documentation's and examples; a registry of packages is a matter of the machine."""
+    text = path.read_text()
+    urls = re.findall(r"\b(?:https?|mysql|postgresql)://[^\s`\"')>|]+", text)
+    for url in urls:
+        assert (urlsplit(url).hostname or "") in HOSTS, url
+    assert str(ROOT) not in text
+    assert str(Path.home()) + "/" not in text
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    """A page that nothing leads to is not read."""
+    text = (ROOT / "README.md").read_text()
+    assert [p.name for p in DOCS.glob("*.md") if f"(docs/{p.name})" not in text] == []
+
+
+def test_the_licence_is_the_one_of_the_project() -> None:
+    """The whole text of it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    text = (ROOT / "LICENSE").read_text()
+    assert project["license"] == "Apache-2.0"
+    assert "Apache License" in text
+    assert "END OF TERMS AND CONDITIONS" in text

@@ -1,0 +1,206 @@
+"""DDL while the daemon runs, and while it is stopped: never a wrong value, and only that table stops."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.harness import Daemon, Ferry, wait_until
+
+# One of each family here; every server goes through the types, the main job and the office's upgrade.
+BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+CREATE = (
+    "CREATE TABLE pet (id bigint PRIMARY KEY, name varchar(20) NOT NULL, age int) ENGINE=MyISAM",
+    "CREATE TABLE other (id bigint PRIMARY KEY, n int) ENGINE=InnoDB",
+    "INSERT INTO pet VALUES (1, 'Rex', 3), (2, 'Mia', 4), (3, 'Kiki', NULL)",
+    "INSERT INTO other VALUES (1, 1)",
+)
+
+
+def _streams_on(ferry: Ferry, daemon: Daemon, n: int) -> None:
+    """The other table still follows."""
+    ferry.source.run(f"UPDATE other SET n = {n}")
+    wait_until("the other table follows", lambda: ferry.destination.rows("SELECT n FROM raw.other") == [(n,)])
+    assert daemon.table("other")["state"] == "streaming"
+
+
+def _settled(ferry: Ferry, daemon: Daemon, table: str) -> None:
+    """What came before is applied, and the table streams again."""
+    ferry.source.run("INSERT INTO other SELECT MAX(id) + 1, 0 FROM other")
+    count = ferry.source.rows("SELECT COUNT(*) FROM other")
+    wait_until(
+        "the marker arrived", lambda: ferry.destination.rows("SELECT count(*) FROM raw.other") == count
+    )
+    daemon.wait_state(table, "streaming")
+
+
+ADDED = (
+    "ALTER TABLE pet ADD COLUMN color varchar(10) NOT NULL DEFAULT 'grey'",
+    "ALTER TABLE pet ADD COLUMN first_seen date NOT NULL DEFAULT '0001-01-01' FIRST",
+    "ALTER TABLE pet ADD weight double NULL AFTER id, ADD note text",
+    "/* upgrade 25.4 */ alter table `pet` add `Mode_` tinyint unsigned not null default 7",
+)
+
+
+@pytest.mark.parametrize("statement", ADDED)
+@BOTH
+def test_an_added_column_has_its_value_in_every_row(ferry: Ferry, statement: str) -> None:
+    """Old rows get the default without a row event; so the table is copied again, in place."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        ferry.source.run(
+            "INSERT INTO pet (id, name) VALUES (4, 'before')",
+            statement,
+            "INSERT INTO pet (id, name) VALUES (5, 'after')",
+            "UPDATE pet SET age = 9 WHERE id = 1",
+        )
+        _settled(ferry, daemon, "pet")
+        ferry.assert_equal()
+        assert daemon.stop() == 0
+
+
+def test_added_columns_in_history_are_replayed(ferry: Ferry) -> None:
+    """Rows from before, between and after several ALTERs, all read after the last of them."""
+    ferry.source.run(*CREATE)
+    ferry.catch_up()
+    ferry.source.run(
+        "INSERT INTO pet VALUES (10, 'old layout', 1)",
+        ADDED[0],
+        "INSERT INTO pet VALUES (11, 'one more', 1, 'red')",
+        ADDED[1],
+        "INSERT INTO pet VALUES ('2024-05-06', 12, 'two more', 1, 'blue')",
+        "UPDATE pet SET age = 77 WHERE id = 10",
+        "DELETE FROM pet WHERE id = 2",
+    )
+    ferry.catch_up()
+    ferry.assert_equal()
+
+
+REFILLED = (
+    ("TRUNCATE TABLE pet", "INSERT INTO pet VALUES (7, 'new', 1)"),
+    ("DROP TABLE pet", "CREATE TABLE pet (id bigint PRIMARY KEY, name varchar(20) NOT NULL, age int)"),
+    (
+        "CREATE TABLE fresh LIKE pet",
+        "INSERT INTO fresh VALUES (9, 'f', 9)",
+        "RENAME TABLE pet TO gone, fresh TO pet",
+    ),
+    ("ALTER TABLE pet ENGINE=InnoDB", "INSERT INTO pet VALUES (7, 'new', 1)"),
+    ("ALTER TABLE pet ADD INDEX byname (name)", "CREATE INDEX byage ON pet (age)"),
+)
+
+
+@pytest.mark.parametrize("statements", REFILLED, ids=lambda s: s[0][:20])
+@BOTH
+def test_a_table_that_keeps_its_layout_ends_equal(ferry: Ferry, statements: tuple[str, ...]) -> None:
+    """TRUNCATE, DROP and CREATE, a swap by RENAME, another engine, an index."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        ferry.source.run(*statements, "INSERT INTO pet VALUES (8, 'last', 2)")
+        _settled(ferry, daemon, "pet")
+        ferry.assert_equal("pet", "other")
+        assert daemon.stop() == 0
+
+
+def test_a_new_table_is_copied(ferry: Ferry) -> None:
+    """CREATE TABLE, and CREATE TABLE ... SELECT, with rows in the same breath."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        ferry.source.run(
+            "CREATE TABLE young (id bigint PRIMARY KEY, v int) ENGINE=InnoDB",
+            "INSERT INTO young VALUES (1, 1), (2, 2)",
+            "CREATE TABLE chosen (PRIMARY KEY (id)) ENGINE=InnoDB AS SELECT id, name FROM pet WHERE id < 3",
+            "UPDATE young SET v = 5",
+        )
+        daemon.wait_state("young", "streaming")
+        daemon.wait_state("chosen", "streaming")
+        _settled(ferry, daemon, "young")
+        ferry.assert_equal()
+        assert daemon.stop() == 0
+
+
+STOPPING = (
+    ("ALTER TABLE pet DROP COLUMN age", "column age dropped"),
+    ("ALTER TABLE pet MODIFY age bigint", "column age changed"),
+    ("ALTER TABLE pet CHANGE name title varchar(20) NOT NULL", "column title added, column name dropped"),
+    ("ALTER TABLE pet DROP PRIMARY KEY, ADD PRIMARY KEY (name)", "primary key changed"),
+    ("ALTER TABLE pet ADD shape geometry", "geometry"),
+)
+
+
+@pytest.mark.parametrize(("statement", "reason"), STOPPING, ids=[r for _, r in STOPPING])
+@BOTH
+def test_any_other_change_stops_that_table_alone(ferry: Ferry, statement: str, reason: str) -> None:
+    """Its rows stay as they were; the other table follows; the message names the way out."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        before = ferry.destination.rows("SELECT * FROM raw.pet ORDER BY id")
+        ferry.source.run(statement, "DELETE FROM pet WHERE id = 1")
+        daemon.wait_state("pet", "stopped")
+        assert reason in daemon.table("pet")["error"]
+        assert "rowferry resync pet" in daemon.table("pet")["error"] or "geometry" in reason
+        _streams_on(ferry, daemon, 42)
+        assert ferry.destination.rows("SELECT * FROM raw.pet ORDER BY id") == before
+        assert daemon.stop() == 0
+    status = ferry.run("status")
+    assert reason in status.stdout
+
+
+def test_a_dropped_table_keeps_its_last_rows(mariadb_ferry: Ferry) -> None:
+    """The others go on, and `--until-caught-up` still succeeds."""
+    ferry = mariadb_ferry
+    ferry.source.run(*CREATE)
+    ferry.catch_up()
+    ferry.source.run("DROP TABLE pet", "UPDATE other SET n = 5")
+    ferry.catch_up()
+    assert ferry.tracked("state", "pet") == "dropped"
+    assert ferry.destination.rows("SELECT count(*) FROM raw.pet") == [(3,)]
+    ferry.assert_equal("other")
+
+
+def test_a_stopped_table_is_mended_by_resync(mariadb_ferry: Ferry) -> None:
+    """A dropped column stops the table; `resync` goes on with the new layout and equal rows."""
+    ferry = mariadb_ferry
+    ferry.source.run(*CREATE)
+    ferry.catch_up()
+    ferry.source.run("ALTER TABLE pet DROP COLUMN age", "DELETE FROM pet WHERE id = 1")
+    failed = ferry.run("run", "--until-caught-up")
+    assert failed.returncode == 1
+    assert "pet" in failed.stderr.splitlines()[-1]
+    done = ferry.run("resync", "pet")
+    assert done.returncode == 0, done.stderr
+    ferry.source.run("INSERT INTO pet VALUES (50, 'Neo')")
+    ferry.catch_up()
+    ferry.assert_equal()
+
+
+@BOTH
+def test_changes_in_statement_format_stop_that_table(ferry: Ferry) -> None:
+    """A session that logs statements instead of rows is noticed, whatever the server's setting."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        with ferry.source.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION binlog_format = 'STATEMENT'")
+            cursor.execute("UPDATE pet SET age = 50")
+        daemon.wait_state("pet", "stopped")
+        assert "binlog_format=ROW" in daemon.table("pet")["error"]
+        _streams_on(ferry, daemon, 43)
+        assert daemon.stop() == 0
+
+
+@BOTH
+def test_row_images_without_all_columns_stop_that_table(ferry: Ferry) -> None:
+    """binlog_row_image=MINIMAL in one session: an absent column is never NULL."""
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        with ferry.source.connect() as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION binlog_row_image = 'MINIMAL'")
+            cursor.execute("UPDATE pet SET age = 50 WHERE id = 2")
+        daemon.wait_state("pet", "stopped")
+        assert "binlog_row_image=FULL" in daemon.table("pet")["error"]
+        _streams_on(ferry, daemon, 44)
+        assert daemon.stop() == 0
