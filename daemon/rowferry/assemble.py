@@ -16,6 +16,7 @@ from rowferry.batch import Route, Segment, StreamSegment
 from rowferry.changes import RawRow, RowCounts, TableLoad
 from rowferry.convert import ValueNotCarriable
 from rowferry.errors import TableStopped
+from rowferry.table_schema import TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +50,23 @@ def table_load(segments: Sequence[Segment]) -> Assembled:
         zero_dates += zeros
     if len(parts) > 1 and any(isinstance(s, StreamSegment) for s in segments):
         parts = _last_wins(parts, table.key)
+    _require_keys(table, parts)
     names = parts[0].upserts.column_names
     upserts = pa.concat_tables([p.upserts.select(names) for p in parts])
     deletes = pa.concat_tables([p.deletes for p in parts])
     return Assembled(TableLoad(table, upserts, deletes, counts), zero_dates)
+
+
+def _require_keys(table: TableSchema, parts: Sequence[_Part]) -> None:
+    for part in parts:
+        for name in table.key:
+            if part.upserts.column(name).null_count:
+                raise TableStopped(
+                    "carry a value",
+                    f"table {table.id}, column {name}",
+                    reason="a zero date in the key, which Postgres cannot hold",
+                    hint=f"Mend the row in the source, then run `rowferry resync {table.id.name}`",
+                )
 
 
 def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -16,6 +17,8 @@ from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableStatus, to_time
 from rowferry.errors import RowferryError
 from rowferry.metrics import Metrics
+from rowferry.monitor import Monitor
+from rowferry.position import BinlogPosition
 
 REFRESH_SECONDS: Final = 0.5
 STALL_SECONDS: Final = 60.0
@@ -82,7 +85,10 @@ class Board:
         self._counts: dict[str, RowCounts] = {}
         self._batches = 0
         self._backpressure = 0.0
+        self._monitor: Monitor | None = None
+        self._last: BinlogPosition | None = None
         self._status: dict[str, Any] = {"database": database, "dataset": dataset, "tables": []}
+        metrics.gauge("replication_lag_seconds", math.nan)
         self.enter(Starting())
 
     @property
@@ -101,7 +107,17 @@ class Board:
     def status(self) -> dict[str, Any]:
         """What /status shows."""
         with self._lock:
-            return dict(self._status)
+            return {**self._status, "replication_lag_seconds": self._lag()}
+
+    def render_metrics(self) -> bytes:
+        """What /metrics shows; lag as of now, also while nothing moves."""
+        lag = self._lag()
+        if lag is not None:
+            self.metrics.gauge("replication_lag_seconds", lag)
+        return self.metrics.render()
+
+    def _lag(self) -> float | None:
+        return self._monitor.lag()[0] if self._monitor is not None else None
 
     def alive(self) -> bool:
         """Whether the run loop has made progress lately."""
@@ -128,6 +144,9 @@ class Board:
         for side in ("source", "destination"):
             self.metrics.connected(side, True)
         self.metrics.gauge("queue_capacity_bytes", attempt.settings.batch.max_bytes)
+        self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
+        self._monitor = attempt.monitor
+        self._note_regression(attempt.source.checkpoint.position)
         self._backpressure = 0.0
         self._log.info(
             "stream_opened",
@@ -137,8 +156,16 @@ class Board:
         )
         self._refresh(attempt)
 
+    def _note_regression(self, position: BinlogPosition) -> None:
+        """A destination that lost commits takes the daemon back with it; that is counted."""
+        last = self._last
+        if last is not None and last.identity == position.identity and not position.reached(last):
+            self.metrics.add("checkpoint_regressions", 1)
+            self._log.warning("checkpoint_went_back", position=str(position), before=str(last))
+
     def applied(self, applied: Applied) -> None:
         """A batch, or an idle checkpoint, was committed."""
+        self._last = applied.position
         self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
         for finished in applied.finished:
             self._log.info("table_copied", table=finished.name)
@@ -188,11 +215,10 @@ class Board:
         copying = attempt.book.with_status(TableStatus.COPYING)
         if not isinstance(self._state, Stopping):
             self.enter(Copying() if copying else Streaming())
-        lag, until_us, offset = attempt.monitor.lag()
-        self._gauges(attempt, lag, until_us, offset)
+        _, until_us, offset = attempt.monitor.lag()
+        self._gauges(attempt, until_us, offset)
         until = to_time(until_us)
         status = {
-            "replication_lag_seconds": lag,
             "applied_source_timestamp": until.isoformat() if until else None,
             "position": str(attempt.applier.checkpoint.position),
             "load_id": attempt.applier.last_load_id,
@@ -204,10 +230,9 @@ class Board:
         with self._lock:
             self._status.update(status)
 
-    def _gauges(self, attempt: Attempt, lag: float | None, until_us: int, offset: float) -> None:
+    def _gauges(self, attempt: Attempt, until_us: int, offset: float) -> None:
         metrics = self.metrics
-        if lag is not None:
-            metrics.gauge("replication_lag_seconds", lag)
+        if until_us:
             metrics.gauge("applied_source_timestamp_seconds", until_us / 1e6)
             metrics.gauge("source_clock_offset_seconds", offset)
         metrics.gauge("received_source_timestamp_seconds", attempt.feeder.received_us / 1e6)

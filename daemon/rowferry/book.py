@@ -102,6 +102,8 @@ def reconcile(
         return None
     if now is None:
         return _dropped(dataset, record)
+    if now.cascades:
+        return adopt(dataset, now, {}, load_id)
     change = diff(record.table, now)
     if change.empty:
         if rows_kept and record.status is not TableStatus.DROPPED:

@@ -125,7 +125,7 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.all == bool(options.tables):
         raise UsageError("resync", reason="name the tables, or give --all")
     mark_for_copy(settings, options.tables)
-    return Pipeline(settings, until_caught_up=True).run()
+    return Pipeline(settings, until_caught_up=True, required=options.tables).run()
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:

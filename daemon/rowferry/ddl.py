@@ -12,8 +12,8 @@ from enum import Enum
 from typing import Final
 
 import sqlglot
+from sqlglot import TokenType
 from sqlglot.errors import SqlglotError
-from sqlglot.tokenizer_core import TokenType
 
 
 class StatementKind(Enum):

@@ -14,6 +14,7 @@ from typing import Final
 from rowferry.position import BinlogPosition
 
 MAX_SAMPLES: Final = 3_600
+FRESH_US: Final = 5_000_000
 
 
 @dataclass(slots=True)
@@ -22,11 +23,13 @@ class LagTracker:
 
     applied_until_us: int = 0
     clock_offset_us: int = 0
+    sampled_local_us: int = 0
     _samples: deque[tuple[int, BinlogPosition]] = field(default_factory=deque)
 
     def sample(self, clock_us: int, head: BinlogPosition, local_us: int) -> None:
         """The source's clock, its head read after it, and this machine's clock at that moment."""
         self.clock_offset_us = clock_us - local_us
+        self.sampled_local_us = local_us
         self._samples.append((clock_us, head))
         if len(self._samples) > MAX_SAMPLES:
             del self._samples[1]
@@ -42,9 +45,12 @@ class LagTracker:
             self.applied_until_us = max(self.applied_until_us, self._samples.popleft()[0])
 
     def lag_seconds(self, local_us: int) -> float | None:
-        """Replication lag now; None before anything is known."""
+        """Replication lag now; None before anything is known.
+
+        0 only while the source is being asked: once it no longer answers, lag grows with the clock.
+        """
         if not self.applied_until_us:
             return None
-        if not self._samples:
+        if not self._samples and local_us - self.sampled_local_us < FRESH_US:
             return 0.0
         return max(0.0, (local_us + self.clock_offset_us - self.applied_until_us) / 1e6)

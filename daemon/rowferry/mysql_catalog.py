@@ -29,6 +29,10 @@ SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_M
        NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
 ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+_CASCADES: Final = """
+SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
+  OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT'))"""
 _KEYS: Final = """
 SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME, NULLABLE, SUB_PART FROM information_schema.STATISTICS
 WHERE TABLE_SCHEMA = %s AND NON_UNIQUE = 0{only}
@@ -60,13 +64,28 @@ def read_tables(
     engines = dict(query(connection, _TABLES + only, (database, *parameters)))
     columns = _columns(connection, database, only, parameters)
     keys = _keys(connection, database, only, parameters)
+    cascading = _cascading(connection, database)
     found = {}
     for name, engine in engines.items():
         if selected(name, tables):
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
-            found[table] = TableSchema(table, tuple(columns[name]), key, engine, index)
+            found[table] = TableSchema(
+                table, tuple(columns[name]), key, engine, index, name.lower() in cascading
+            )
     return found
+
+
+def _cascading(connection: Connection[Any], database: str) -> set[str]:
+    """Tables, in lower case, whose rows foreign keys change inside the engine.
+
+    MySQL writes such changes to the binlog from 9.6 on, unless innodb_native_foreign_keys is on
+    (https://dev.mysql.com/doc/refman/9.6/en/create-table-foreign-keys.html); no MariaDB does.
+    """
+    native = query(connection, "SHOW GLOBAL VARIABLES LIKE 'innodb_native_foreign_keys'")
+    if native and str(native[0][1]).upper() == "OFF":
+        return set()
+    return {str(name).lower() for (name,) in query(connection, _CASCADES, (database,))}
 
 
 def _restriction(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -21,6 +21,8 @@ from rowferry.settings import SourceSettings
 NET_TIMEOUT_SECONDS: Final = 3600
 _SESSION: Final = f"SET time_zone='+00:00', sql_mode='', net_write_timeout={NET_TIMEOUT_SECONDS}"
 _ACCESS_DENIED: Final = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1698})
+_WHO: Final = frozenset({1045, 1698})
+_GRANT: Final = "`rowferry check` prints the GRANT"
 _NO_DATABASE: Final = 1049
 _SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176})
 
@@ -84,9 +86,8 @@ def translate(error: Exception, operation: str, obj: str) -> RowferryError:
     """One of our errors for one of pymysql's, without any value of a row."""
     code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
     if code in _ACCESS_DENIED:
-        return ConfigurationError(
-            operation, obj, reason=f"access denied (error {code})", hint="`rowferry check` prints the GRANT"
-        )
+        hint = "Mend the user or password in source.url, source.password" if code in _WHO else _GRANT
+        return ConfigurationError(operation, obj, reason=f"access denied (error {code})", hint=hint)
     if code == _NO_DATABASE:
         return ConfigurationError(operation, obj, reason="there is no such database", hint="Mend source.url")
     if code in _SCHEMA_MOVED:
@@ -166,6 +167,15 @@ def head_position(connection: Connection[Any], server: SourceServer) -> BinlogPo
     elif server.gtid:
         gtid_set = MysqlGtidSet.parse(rows[0][4])
     return BinlogPosition(file, offset, gtid_set, server.identity)
+
+
+def binlog_filters(connection: Connection[Any], server: SourceServer) -> tuple[list[str], list[str]]:
+    """The databases that the binlog is limited to, and those that it leaves out."""
+    rows = _binlog_status(connection, server)
+    found = [
+        [name for name in str(text or "").split(",") if name] for text in (rows[0][2:4] if rows else ("", ""))
+    ]
+    return found[0], found[1]
 
 
 def _binlog_status(connection: Connection[Any], server: SourceServer) -> list[tuple[Any, ...]]:

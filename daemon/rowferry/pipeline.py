@@ -11,6 +11,7 @@ import signal
 import threading
 import time
 import traceback
+from collections.abc import Callable, Collection
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -19,12 +20,20 @@ from rowferry import __version__, logs
 from rowferry.attempt import Attempt
 from rowferry.board import Board, Halted, Retrying, Starting, Stopping
 from rowferry.checkpoint import TableStatus
-from rowferry.errors import ExitCode, FencedOff, LockHeld, RowferryError, TableStopped, Unreachable
+from rowferry.errors import (
+    ConfigurationError,
+    ExitCode,
+    FencedOff,
+    LockHeld,
+    RowferryError,
+    TableStopped,
+    Unreachable,
+)
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
-from rowferry.settings import Settings
-from rowferry.startup import open_both, require_streamable
-from rowferry.status_server import StatusServer, as_json, as_text
+from rowferry.settings import LISTEN_OFF, Settings
+from rowferry.startup import open_both, refuse_if_locked, require_streamable
+from rowferry.status_server import Answer, StatusServer, as_json, as_text
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
@@ -34,10 +43,13 @@ _CALM_SECONDS: Final = 60.0
 class Pipeline:
     """One daemon, or one `run --until-caught-up`."""
 
-    def __init__(self, settings: Settings, *, until_caught_up: bool = False) -> None:
-        """Starts nothing yet."""
+    def __init__(
+        self, settings: Settings, *, until_caught_up: bool = False, required: Collection[str] = ()
+    ) -> None:
+        """Starts nothing yet. required: tables that must not be stopped at the end; none means all."""
         self._settings = settings
         self._until_caught_up = until_caught_up
+        self._required = required
         self._stopping = threading.Event()
         self._log = logs.get()
         metrics = Metrics(__version__, settings.source.database)
@@ -47,6 +59,7 @@ class Pipeline:
 
     def run(self) -> ExitCode:
         """Run to the end. Raises RowferryError for what ends it."""
+        os.umask(0o077)  # staged rows are written to the state directory
         server = self._serve()
         self._handle_signals()
         self._log.info("started", version=__version__, dataset=self._settings.destination.dataset)
@@ -92,9 +105,10 @@ class Pipeline:
                 until_caught_up=self._until_caught_up,
             )
             attempt.run()
-            stopped = opened.book.with_status(TableStatus.STOPPED)
+            stopped = [r.table.id.name for r in opened.book.with_status(TableStatus.STOPPED)]
+            stopped = [n for n in stopped if not self._required or n in self._required]
         if self._until_caught_up and stopped and not self._stopping.is_set():
-            names = ", ".join(sorted(r.table.id.name for r in stopped))
+            names = ", ".join(sorted(stopped))
             raise TableStopped(
                 "catch up with every table", f"stopped: {names}", hint="`rowferry status` says why"
             )
@@ -119,18 +133,20 @@ class Pipeline:
 
     def _serve(self) -> StatusServer | None:
         listen = self._settings.http.listen
-        if not listen or self._until_caught_up:
+        if listen == LISTEN_OFF or self._until_caught_up:
             return None
         board = self.board
-        return StatusServer(
-            listen,
-            {
-                "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", board.metrics.render()),
-                "/livez": lambda: as_text(200, "ok") if board.alive() else as_text(503, "stalled"),
-                "/readyz": lambda: as_text(200 if board.ready() else 503, board.state.name),
-                "/status": lambda: as_json(200, board.status()),
-            },
-        )
+        answers: dict[str, Callable[[], Answer]] = {
+            "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", board.render_metrics()),
+            "/livez": lambda: as_text(200, "ok") if board.alive() else as_text(503, "stalled"),
+            "/readyz": lambda: as_text(200 if board.ready() else 503, board.state.name),
+            "/status": lambda: as_json(200, board.status()),
+        }
+        try:
+            return StatusServer(listen, answers)
+        except ConfigurationError:
+            refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
+            raise
 
     def _handle_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():

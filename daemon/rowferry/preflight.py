@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 from pymysql.connections import Connection
 
 from rowferry.destination import Session, columns_of, fetch
-from rowferry.errors import ConfigurationError, RowferryError, TableStopped
+from rowferry.errors import ConfigurationError, TableStopped
 from rowferry.mysql_catalog import read_tables
-from rowferry.mysql_source import SourceServer, query
+from rowferry.mysql_source import SourceServer, binlog_filters, query
 from rowferry.settings import Settings
 
 _MINIMUM: Final = {"mysql": (8, 0, 14), "mariadb": (10, 5)}
 _MIN_POSTGRES: Final = 130000
+_VISIBLE: Final = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +66,21 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
         "server_id", server.server_id != 0, f"server_id={server.server_id}", "SET GLOBAL server_id = 1;"
     )
     yield from _source_compression(variables)
+    yield from _source_filters(control, server, settings)
+    yield from _source_retention(variables)
     yield from _source_grants(control, settings)
 
 
 _WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
 _OFF: Final = ("binlog_transaction_compression", "log_bin_compress")
+_OTHERS: Final = (
+    "binlog_row_value_options",
+    "binlog_expire_logs_seconds",
+    "expire_logs_days",
+    "log_slave_updates",
+    "log_replica_updates",
+)
+_WEEK_SECONDS: Final = 7 * 86_400
 
 
 def _source_compression(variables: dict[str, str]) -> Iterator[Finding]:
@@ -80,17 +92,48 @@ def _source_compression(variables: dict[str, str]) -> Iterator[Finding]:
                 f"{name}={variables[name]}",
                 f"SET GLOBAL {name} = OFF;",
             )
-    options = variables.get("binlog_row_value_options", "")
+    if "binlog_row_value_options" in variables:
+        options = variables["binlog_row_value_options"]
+        yield _point(
+            "binlog_row_value_options",
+            not options,
+            f"binlog_row_value_options='{options}'",
+            "SET GLOBAL binlog_row_value_options = '';",
+        )
+
+
+def _source_filters(control: Connection[Any], server: SourceServer, settings: Settings) -> Iterator[Finding]:
+    """Whether the binlog holds this database's changes, those of a server upstream included."""
+    only, ignored = binlog_filters(control, server)
+    database = settings.source.database
     yield _point(
-        "binlog_row_value_options",
-        not options,
-        f"binlog_row_value_options='{options}'",
-        "SET GLOBAL binlog_row_value_options = '';",
+        "binlog filters",
+        (not only or database in only) and database not in ignored,
+        f"binlog_do_db={','.join(only)} binlog_ignore_db={','.join(ignored)}",
+        "remove binlog_do_db and binlog_ignore_db from the server's configuration; then restart it",
     )
 
 
+def _source_retention(variables: dict[str, str]) -> Iterator[Finding]:
+    seconds = float(variables.get("binlog_expire_logs_seconds", "0"))
+    seconds = seconds or float(variables.get("expire_logs_days", "0")) * 86_400
+    detail = f"the binlog is kept for {seconds / 86_400:g} days" if seconds else "the binlog is never purged"
+    if 0 < seconds < _WEEK_SECONDS:
+        yield Finding("binlog retention", "warning", detail, "keep it for 7 days or more")
+    else:
+        yield Finding("binlog retention", "ok", detail)
+    updates = variables.get("log_replica_updates", variables.get("log_slave_updates", "ON"))
+    if updates.upper() in ("OFF", "0"):
+        detail = (
+            "log_slave_updates=OFF: if this server is a replica itself, its changes are not in its binlog"
+        )
+        yield Finding("log_slave_updates", "warning", detail, "set log_slave_updates=ON, or read its source")
+    else:
+        yield Finding("log_slave_updates", "ok", f"log_slave_updates={updates}")
+
+
 def _variables(control: Connection[Any]) -> dict[str, str]:
-    names = ("log_bin", *_WANTED, *_OFF, "binlog_row_value_options")
+    names = ("log_bin", *_WANTED, *_OFF, *_OTHERS)
     marks = ", ".join(["%s"] * len(names))
     rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
     return {str(k).lower(): str(v) for k, v in rows}
@@ -104,7 +147,7 @@ def _source_grants(control: Connection[Any], settings: Settings) -> Iterator[Fin
     account = f"'{user}'@'%'"
     yield _point(
         "grant REPLICATION SLAVE",
-        everything or "REPLICATION SLAVE" in grants,
+        everything or bool(re.search(r"REPLICATION SLAVE(?! ADMIN)", grants)),
         "to read the binlog",
         f"GRANT REPLICATION SLAVE ON *.* TO {account};",
     )
@@ -114,11 +157,11 @@ def _source_grants(control: Connection[Any], settings: Settings) -> Iterator[Fin
         "to ask for the binlog position",
         f"GRANT REPLICATION CLIENT ON *.* TO {account};",
     )
-    readable = _attempt(lambda: query(control, f"SHOW TABLES FROM `{database.replace('`', '``')}`"))
+    visible = query(control, _VISIBLE, (database,))
     yield _point(
         "grant SELECT",
-        not readable,
-        readable or f"on database {database}",
+        bool(visible),
+        f"on database {database}" if visible else f"no table of database {database} can be read",
         f"GRANT SELECT ON `{database}`.* TO {account};",
     )
 
@@ -132,8 +175,8 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
             columns_of(table)
         except TableStopped as error:
             bad += 1
-            exclude = f"add {table.id.name} to tables.exclude, or give it a primary key of supported types"
-            yield Finding(f"table {table.id.name}", "warning", str(error), exclude)
+            remedy = error.hint or f"until then add {table.id.name} to tables.exclude"
+            yield Finding(f"table {table.id.name}", "warning", error.reason, remedy)
     detail = f"{len(tables) - bad} of {len(tables)} selected tables can be copied"
     yield _point("tables", len(tables) > bad, detail, "look at tables.include and tables.exclude")
 
@@ -170,11 +213,3 @@ def require_source(control: Connection[Any], server: SourceServer, settings: Set
             reason="; ".join(f.detail for f in failing),
             hint=f"Mend it: {' '.join(f.remedy for f in failing)} (`rowferry check` shows all points)",
         )
-
-
-def _attempt(action: Callable[[], Any]) -> str:
-    try:
-        action()
-    except RowferryError as error:
-        return str(error)
-    return ""

@@ -25,19 +25,21 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
     with closing(connect(settings.destination)) as session:
         take_lock(session, dataset)
         if not has_tracking_tables(session, dataset):
+            if tables:
+                raise _unknown(tables[0])
             return
         known = [record.table.id.name for record in read_tables(session, dataset).values()]
         if unknown := sorted(set(tables) - set(known)):
-            raise RowferryError(
-                "resync",
-                f"table {unknown[0]}",
-                reason="it is not among the copied tables",
-                hint="`rowferry status` lists them",
-            )
+            raise _unknown(unknown[0])
         statements = [forget_tables(dataset, list(tables or known))]
         if not tables:
             statements.append(_forget_position(dataset))
         run_all(session, statements)
+
+
+def _unknown(table: str) -> RowferryError:
+    reason = "it is not among the copied tables"
+    return RowferryError("resync", f"table {table}", reason=reason, hint="`rowferry status` lists them")
 
 
 def _forget_position(dataset: str) -> Statement:

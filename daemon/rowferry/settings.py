@@ -26,6 +26,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    DotEnvSettingsSource,
     NestedSecretsSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
@@ -40,6 +41,7 @@ PREFIX: Final = "ROWFERRY_"
 CONFIG_VARIABLE: Final = "ROWFERRY_CONFIG"
 OTHER_VARIABLES: Final = ("CONFIG", "SECRETS_DIR", "FAILPOINT", "REQUIRE_ALL_SERVERS")
 OTHER_PREFIXES: Final = ("LAB_",)
+LISTEN_OFF: Final = "off"
 OPENDENTAL_EXCLUDES: Final = ("temp*", "tmp*", "*_bak_*")
 
 
@@ -181,12 +183,12 @@ class CopySettings(_Group):
 class HttpSettings(_Group):
     """The daemon's small HTTP server."""
 
-    listen: str = Field(default="127.0.0.1:9580", description="address:port, or empty for none")
+    listen: str = Field(default="127.0.0.1:9580", description="address:port, or off")
 
     @field_validator("listen")
     @classmethod
     def _check(cls, value: str) -> str:
-        if value and not value.rpartition(":")[2].isdigit():
+        if value != LISTEN_OFF and not value.rpartition(":")[2].isdigit():
             raise ValueError("must be address:port, for instance 127.0.0.1:9580")
         return value
 
@@ -236,6 +238,9 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """The sources, the strongest first."""
+        if isinstance(dotenv_settings, DotEnvSettingsSource):  # other programs use the file too
+            ours = {k: v for k, v in dotenv_settings.env_vars.items() if k.upper().startswith(PREFIX)}
+            dotenv_settings.env_vars = ours
         sources = [init_settings, env_settings, dotenv_settings]
         if cls.secrets_paths:
             sources.append(
@@ -330,7 +335,7 @@ def _split(url: str, schemes: Sequence[str]) -> SplitResult:
     if parts.scheme not in schemes or not parts.hostname:
         raise ValueError(f"must look like {form}")
     if port == 0:
-        raise ValueError("the port must be a number from 1 to 65535")
+        raise ValueError("must have a port from 1 to 65535")
     return parts
 
 

@@ -80,6 +80,12 @@ def open_both(settings: Settings) -> Iterator[Opened]:
         yield _open(settings, session, control, server)
 
 
+def refuse_if_locked(settings: Settings) -> None:
+    """Raise LockHeld if another instance runs on the dataset; Unreachable, ConfigurationError."""
+    with closing(connect_destination(settings.destination)) as session:
+        take_lock(session, settings.destination.dataset)
+
+
 def derive_server_id(settings: Settings) -> int:
     """A stable replica id, different for each source database and dataset."""
     if settings.source.server_id is not None:
@@ -172,6 +178,8 @@ def _bring_up_to_date(
 def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_id: str) -> Decision | None:
     now = found.get(table)
     record = book.records.get(table)
+    if record is not None and now is None:
+        return None  # a DDL event to come will tell; or the account may not see the table
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
     return adopt(book.dataset, now, existing_columns(session, book.dataset, table.name), load_id)

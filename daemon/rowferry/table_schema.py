@@ -59,7 +59,8 @@ class TableSchema:
     """A source table's columns in their order, its key, and its engine.
 
     key: the columns of the primary key, else of a unique key without NULLs; empty if there is none.
-    key_index: the name of that key's index.
+    key_index: the name of that key's index. cascades: whether foreign keys change its rows inside the
+    engine, without row events in the binlog.
     """
 
     id: TableId
@@ -67,6 +68,7 @@ class TableSchema:
     key: tuple[str, ...]
     engine: str = ""
     key_index: str = "PRIMARY"
+    cascades: bool = False
 
     @property
     def transactional(self) -> bool:
@@ -86,6 +88,7 @@ class TableSchema:
             "key": list(self.key),
             "engine": self.engine,
             "key_index": self.key_index,
+            "cascades": self.cascades,
         }
 
     @classmethod
@@ -96,7 +99,8 @@ class TableSchema:
         )
         table = TableId(document["database"], document["name"])
         key = tuple(document["key"])
-        return cls(table, columns, key, document["engine"], document["key_index"])
+        engine, key_index = document["engine"], document["key_index"]
+        return cls(table, columns, key, engine, key_index, document.get("cascades", False))
 
 
 @dataclass(frozen=True, slots=True)

@@ -334,7 +334,7 @@ def _where_to_look(scene: Scene) -> None:
     screen.heading(
         "Where to look next" + ("" if keep else " (`make demo KEEP=1` leaves all of this running)")
     )
-    screen.line(f"http://{scene.daemon.listen}/          tables, states and lag")
+    screen.line(f"http://{scene.daemon.listen}/status    tables, states and lag")
     screen.line(f"http://{scene.daemon.listen}/metrics   for Prometheus")
     screen.line(f"psql '{scene.destination.url}'")
     screen.line(f"  {_SAMPLE_QUERY}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,7 @@ def test_every_source_can_set(place: Place, source: str) -> None:
     assert settings.destination.url == DESTINATION
 
 
-@pytest.mark.parametrize(("stronger", "weaker"), zip(SOURCES, SOURCES[1:], strict=False))
+@pytest.mark.parametrize(("stronger", "weaker"), list(pairwise(SOURCES)))
 def test_the_stronger_source_wins(place: Place, stronger: str, weaker: str) -> None:
     """Command line > environment > .env > secrets > toml > defaults."""
     overrides = [*place.put(stronger, "http", "listen", "a:1"), *place.put(weaker, "http", "listen", "b:2")]
@@ -318,12 +319,10 @@ def test_a_group_cannot_be_a_value(place: Place, texts: tuple[str, str]) -> None
 
 
 @pytest.mark.parametrize("text", [f"[source\nurl='{VALUE}'", f"[source]\npassword={VALUE}", f"a='{VALUE}"])
-def test_a_toml_file_with_a_mistake_is_named_with_its_line(place: Place, text: str) -> None:
+def test_a_toml_file_with_a_mistake_is_named(place: Place, text: str) -> None:
     """Without the line's text."""
     place.append("rowferry.toml", text)
-    line = place.refuse()
-    assert "rowferry.toml" in line
-    assert "line" in line
+    assert "(rowferry.toml): " in place.refuse()
 
 
 def test_the_config_file_can_be_named(place: Place) -> None:

@@ -45,7 +45,8 @@ class TableLoadFailed(TableRefused):
             OPERATION,
             f"table {table}",
             reason=_reason(sqlstate, constraint, column),
-            hint="Nothing of the batch was loaded.",
+            hint="None of its rows was loaded: mend or drop the destination table,"
+            f" then run `rowferry resync {table.name}`",
         )
 
 
