@@ -90,7 +90,7 @@ _INDEX_STATEMENT: Final = re.compile(
 _NAME: Final = r"(?:`(?:[^`]|``)+`|[\w$]+)"
 _KEEPING_ACTION: Final = (
     r"(?:(?:ADD|DROP)\s+(?:UNIQUE\s+)?(?:FULLTEXT\s+|SPATIAL\s+)?(?:INDEX|KEY|CONSTRAINT|FOREIGN\s+KEY)"
-    r"(?![\w$])(?:[^,;()'\"]|\([^()'\"]*\))*|(?:DISABLE|ENABLE)\s+KEYS|"
+    r"(?![\w$])(?:[^,;()'\"]|\((?:[^()'\"]|\(\d+\))*\))*|(?:DISABLE|ENABLE)\s+KEYS|"
     r"ENGINE\s*=\s*(?:InnoDB|MyISAM|Aria)\b|COMMENT\s*=\s*'[^'\\]*'|AUTO_INCREMENT\s*=\s*\d+|"
     r"ROW_FORMAT\s*=\s*\w+|ALGORITHM\s*=?\s*\w+|LOCK\s*=?\s*\w+)"
 )

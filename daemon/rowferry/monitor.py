@@ -1,4 +1,4 @@
-"""Asks the source for its clock and its binlog head, once a second, for the replication lag."""
+"""Asks the source for its clock and its binlog head, twice a second, for the replication lag."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rowferry.mysql_source import SourceServer, clock_us, connect, head_position
 from rowferry.position import BinlogPosition
 from rowferry.settings import SourceSettings
 
-PERIOD_SECONDS: Final = 1.0
+PERIOD_SECONDS: Final = 0.5
 
 
 class Monitor:

@@ -318,9 +318,9 @@ def test_any_text_is_classified(text: str) -> None:
     effect(text)
 
 
-@given(st.sampled_from(KEEPING), st.sampled_from(CHANGING), st.sampled_from([", ", " ", " , \n"]))
+@given(st.sampled_from(KEEPING), st.sampled_from(CHANGING), st.sampled_from([", ", ",", " , \n"]))
 def test_a_change_is_not_hidden_behind_something_harmless(keeping: str, changing: str, comma: str) -> None:
     """Any harmless action, with the action of any other statement behind it."""
-    action = changing.partition(" t ")[2]
-    if action and keeping.upper().startswith("ALTER"):
+    action = changing.removeprefix("ALTER TABLE t ")
+    if action != changing and keeping.upper().startswith("ALTER"):
         assert not effect(f"{keeping}{comma}{action}").keeps_rows
