@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from rowferry.applier import Applied, Applier, Loads
@@ -21,7 +21,7 @@ from rowferry.binlog import BinlogReader
 from rowferry.book import Decision
 from rowferry.changes import SchemaChange
 from rowferry.checkpoint import TableStatus, prune
-from rowferry.copy import Chunk, Copier, CopyJob
+from rowferry.copy import Chunk, Copier, CopyJob, settles_by_time
 from rowferry.destination import run_all
 from rowferry.errors import Interrupted, TableRefused, TableStopped
 from rowferry.feeder import Feeder
@@ -29,7 +29,7 @@ from rowferry.monitor import Monitor
 from rowferry.settings import Settings
 from rowferry.startup import Opened, derive_server_id
 from rowferry.table_schema import TableSchema
-from rowferry.touched import Settled, TouchLog
+from rowferry.touched import Settled, SettledTime, TouchLog
 
 IDLE_COMMIT_SECONDS: Final = 5.0
 PRUNE_SECONDS: Final = 3_600.0
@@ -92,7 +92,13 @@ class Attempt:
         )
         self.feeder = Feeder(opened.book, self.queue, self._touches)
         self._copier = Copier(
-            settings.source, settings.copying, opened.server, self._place, self._settle, self._copy_fault
+            settings.source,
+            settings.copying,
+            opened.server,
+            self._start_copy,
+            self._place,
+            self._settle,
+            self._copy_fault,
         )
         self._timers = _Timers(time.monotonic(), time.monotonic() - PRUNE_SECONDS + 60)
 
@@ -214,7 +220,8 @@ class Attempt:
 
     def _begin_copy(self, table: TableSchema) -> None:
         record = self.book.records[table.id]
-        self.queue.locked(lambda: self._touches.watch(table.id))
+        if settles_by_time(self.source.server, table):
+            self.queue.locked(lambda: self._touches.watch(table.id))
         self._copier.submit(
             CopyJob(
                 table=record.table,
@@ -224,6 +231,13 @@ class Attempt:
                 started_at=time.monotonic(),
             )
         )
+
+    def _start_copy(self, job: CopyJob) -> CopyJob:
+        """Watch the table's keys from now on, where the server can tell that a SELECT sees the rest."""
+        if settles_by_time(self.source.server, job.table):
+            return job
+        self.queue.locked(lambda: self._touches.watch(job.table.id))
+        return replace(job, since=self.queue.position, started_at=time.monotonic())
 
     def _place(self, chunk: Chunk) -> None:
         table = chunk.job.table.id
@@ -236,7 +250,9 @@ class Attempt:
         self.queue.add_chunk(make)
 
     def _settle(self, job: CopyJob, settled: Settled) -> None:
-        self.queue.locked(lambda: self._touches.settle(job.table.id, settled))
+        """Forget what every SELECT from now on sees; time tells it for all tables that go by time."""
+        by_time = isinstance(settled, SettledTime)
+        self.queue.locked(lambda: self._touches.settle(None if by_time else job.table.id, settled))
 
     def _copy_fault(self, error: TableStopped, table: TableSchema) -> None:
         self.queue.barrier(TableFault(table.id, error, self.queue.position, final=True))

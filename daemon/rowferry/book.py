@@ -102,7 +102,7 @@ def reconcile(
         return None
     if now is None:
         return _dropped(dataset, record)
-    if now.cascades:
+    if now.obstacle:
         return adopt(dataset, now, {}, load_id)
     change = diff(record.table, now)
     if change.empty:

@@ -79,17 +79,19 @@ class Copier:
         settings: SourceSettings,
         limits: CopySettings,
         server: SourceServer,
+        start: Callable[[CopyJob], CopyJob],
         place: Callable[[Chunk], None],
         settle: Callable[[CopyJob, Settled], None],
         fault: Callable[[TableStopped, TableSchema], None],
     ) -> None:
-        """place: puts a chunk into the queue. settle: told what the next SELECT will see.
+        """start: told of a job before its first SELECT. place: puts a chunk into the queue.
 
-        fault: told of a table that cannot be copied.
+        settle: told what the next SELECT will see. fault: told of a table that cannot be copied.
         """
         self._settings = settings
         self._limits = limits
         self._server = server
+        self._start = start
         self._place = place
         self._settle = settle
         self._fault = fault
@@ -143,6 +145,7 @@ class Copier:
             self._jobs = [j for j in self._jobs if j.generation != job.generation]
 
     def _copy(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
+        job = self._start(job)
         last_key, done = job.progress.last_key, job.progress.done
         while not done:
             settled = self._begin(job, rows, control)
@@ -173,11 +176,11 @@ class Copier:
         return None
 
     def _observe(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> Settled:
-        if not self._server.is_mariadb and self._server.gtid:
-            return SettledSet(executed_gtid_set(control))
-        if self._server.is_mariadb and job.table.engine.lower() == "innodb":
+        if settles_by_time(self._server, job.table):
+            return SettledTime(time.monotonic() - self._limits.settle_seconds)
+        if self._server.is_mariadb:
             return self._snapshot(rows)
-        return SettledTime(time.monotonic() - self._limits.settle_seconds)
+        return SettledSet(executed_gtid_set(control))
 
     def _snapshot(self, rows: Connection[Any]) -> SettledPosition:
         query(rows, "ROLLBACK")
@@ -208,6 +211,13 @@ class Copier:
         factor = min(2.0, self._limits.chunk_seconds / max(seconds, 1e-6))
         wanted = int(self._chunk_rows * factor)
         self._chunk_rows = min(max(wanted, MIN_CHUNK_ROWS), self._limits.max_chunk_rows)
+
+
+def settles_by_time(server: SourceServer, table: TableSchema) -> bool:
+    """Whether only time tells what a SELECT sees: no GTIDs (MySQL), or no snapshot (MariaDB, not InnoDB)."""
+    if server.is_mariadb:
+        return table.engine.lower() != "innodb"
+    return not server.gtid
 
 
 def _key_indexes(table: TableSchema) -> list[int]:

@@ -134,13 +134,8 @@ def columns_of(table: TableSchema) -> list[tuple[str, str]]:
         raise TableStopped(
             "copy", where, reason="it has no primary key and no unique key of NOT NULL columns"
         )
-    if table.cascades:
-        raise TableStopped(
-            "copy",
-            where,
-            reason="foreign keys with CASCADE or SET NULL change its rows without a trace in the binlog",
-            hint="Make them RESTRICT, or exclude the table",
-        )
+    if table.obstacle:
+        raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")
     for text in (table.id.name, *(c.name for c in table.columns)):
         if len(text.encode()) > MAX_NAME_BYTES:
             raise TableStopped("copy", where, reason=f"the name {text!r} is longer than 63 bytes")

@@ -21,7 +21,7 @@ from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _LENGTH_KINDS: Final = _TEXT_KINDS | {"binary", "varbinary"}
 _TABLES: Final = """
-SELECT TABLE_NAME, COALESCE(ENGINE, '') FROM information_schema.TABLES
+SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
 _NAMES: Final = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 _COLUMNS: Final = """
@@ -29,6 +29,8 @@ SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_M
        NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
 ORDER BY TABLE_NAME, ORDINAL_POSITION"""
+_CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows without a trace in the binlog"
+_VERSIONED: Final = "system-versioned tables are not supported yet"
 _CASCADES: Final = """
 SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
 WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
@@ -61,18 +63,18 @@ def read_tables(
         if not names:
             return {}
         only, parameters = _restriction(names)
-    engines = dict(query(connection, _TABLES + only, (database, *parameters)))
+    rows = query(connection, _TABLES + only, (database, *parameters))
     columns = _columns(connection, database, only, parameters)
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
     found = {}
-    for name, engine in engines.items():
+    for name, engine, kind in rows:
         if selected(name, tables):
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
-            found[table] = TableSchema(
-                table, tuple(columns[name]), key, engine, index, name.lower() in cascading
-            )
+            obstacle = _VERSIONED if kind == "SYSTEM VERSIONED" else ""
+            obstacle = _CASCADING if name.lower() in cascading else obstacle
+            found[table] = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
     return found
 
 

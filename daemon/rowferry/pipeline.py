@@ -56,6 +56,7 @@ class Pipeline:
         self.board = Board(metrics, settings.source.database, settings.destination.dataset)
         self._loader = LazyLoader(settings)
         self._failures = 0
+        self._opened = False
 
     def run(self) -> ExitCode:
         """Run to the end. Raises RowferryError for what ends it."""
@@ -96,6 +97,7 @@ class Pipeline:
     def _attempt(self) -> ExitCode:
         with open_both(self._settings) as opened:
             require_streamable(opened)
+            self._opened = True
             attempt = Attempt(
                 self._settings,
                 opened,
@@ -118,7 +120,8 @@ class Pipeline:
         """Wait before the next attempt, or raise the error if no attempt can help."""
         self.board.failed(error)
         one_shot = self._until_caught_up and isinstance(error, Unreachable)
-        if not error.transient or one_shot or isinstance(error, LockHeld | FencedOff):
+        lasting = not error.transient and not self._is_own_lock(error)
+        if lasting or one_shot:
             self.board.enter(Halted(str(error)))
             raise error
         self._failures = 0 if lasted > _CALM_SECONDS else self._failures + 1
@@ -130,6 +133,10 @@ class Pipeline:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self._stopping.wait(0.1):
             self.board.waiting()
+
+    def _is_own_lock(self, error: RowferryError) -> bool:
+        """Whether the lock may still be held by a session of this daemon that Postgres takes for alive."""
+        return self._opened and isinstance(error, LockHeld) and not isinstance(error, FencedOff)
 
     def _serve(self) -> StatusServer | None:
         listen = self._settings.http.listen

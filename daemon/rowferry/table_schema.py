@@ -59,8 +59,8 @@ class TableSchema:
     """A source table's columns in their order, its key, and its engine.
 
     key: the columns of the primary key, else of a unique key without NULLs; empty if there is none.
-    key_index: the name of that key's index. cascades: whether foreign keys change its rows inside the
-    engine, without row events in the binlog.
+    key_index: the name of that key's index. obstacle: why its rows cannot be followed by the binlog;
+    "" as a rule.
     """
 
     id: TableId
@@ -68,7 +68,7 @@ class TableSchema:
     key: tuple[str, ...]
     engine: str = ""
     key_index: str = "PRIMARY"
-    cascades: bool = False
+    obstacle: str = ""
 
     @property
     def transactional(self) -> bool:
@@ -88,7 +88,7 @@ class TableSchema:
             "key": list(self.key),
             "engine": self.engine,
             "key_index": self.key_index,
-            "cascades": self.cascades,
+            "obstacle": self.obstacle,
         }
 
     @classmethod
@@ -100,7 +100,7 @@ class TableSchema:
         table = TableId(document["database"], document["name"])
         key = tuple(document["key"])
         engine, key_index = document["engine"], document["key_index"]
-        return cls(table, columns, key, engine, key_index, document.get("cascades", False))
+        return cls(table, columns, key, engine, key_index, document.get("obstacle", ""))
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,11 +104,12 @@ class TouchLog:
         """Images of a row event, before and after."""
         self._touches[route.table.id].append(Touch(arrived, end, gtid, route, list(map(route.key, rows))))
 
-    def settle(self, table: TableId, by: Settled) -> None:
-        """Forget what a SELECT from now on sees; only while no chunk of the table is being read."""
-        touches = self._touches.get(table, deque())
-        while touches and touches[0].settled(by):
-            touches.popleft()
+    def settle(self, table: TableId | None, by: Settled) -> None:
+        """Forget what a SELECT from now on sees, of one table or of all; while no chunk is being read."""
+        watched = self._touches.values() if table is None else [self._touches.get(table, deque())]
+        for touches in watched:
+            while touches and touches[0].settled(by):
+                touches.popleft()
 
     def keys(self, table: TableId, by: Settled) -> set[Hashable]:
         """Converted keys that were touched and are not settled. Raises TableStopped."""

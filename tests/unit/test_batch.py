@@ -117,7 +117,9 @@ def histories(draw: st.DrawFn) -> tuple[dict[int, bytes], dict[int, bytes], list
 
 
 @given(histories())
-def test_any_history_comes_out_right(history: tuple[dict[int, bytes], dict[int, bytes], list[Operation]]) -> None:
+def test_any_history_comes_out_right(
+    history: tuple[dict[int, bytes], dict[int, bytes], list[Operation]],
+) -> None:
     """Against a dict that is changed row by row, however the rows were put into events."""
     start, end, events = history
     upserts, deletes = folded(*events)

@@ -78,7 +78,10 @@ KINDS = [
     ("OPTIMIZE TABLE t", HARMLESS),
     ("RELEASE SAVEPOINT a", HARMLESS),
     ("CREATE VIEW v AS SELECT 1", HARMLESS),
-    ("CREATE OR REPLACE ALGORITHM = MERGE DEFINER = `a`@`%` SQL SECURITY INVOKER VIEW v AS SELECT 1", HARMLESS),
+    (
+        "CREATE OR REPLACE ALGORITHM = MERGE DEFINER = `a`@`%` SQL SECURITY INVOKER VIEW v AS SELECT 1",
+        HARMLESS,
+    ),
     ("CREATE DEFINER=`root`@`localhost` TRIGGER x BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 1", HARMLESS),
     ("/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`b`*/ /*!50003 TRIGGER x BEFORE INSERT ON t ...*/", HARMLESS),
     ("CREATE PROCEDURE p() DELETE FROM t", HARMLESS),
@@ -159,7 +162,9 @@ def test_a_table_that_is_named_is_touched(statement: str, touched: str) -> None:
     assert effect(statement).touches(touched)
 
 
-@pytest.mark.parametrize("statement", ["ALTER TABLE visit ADD a INT", "DROP TABLE patients, `a.patient`", "X"])
+@pytest.mark.parametrize(
+    "statement", ["ALTER TABLE visit ADD a INT", "DROP TABLE patients, `a.patient`", "X"]
+)
 def test_a_table_that_is_not_named_is_not_touched(statement: str) -> None:
     """Or every statement would copy every table again."""
     assert not effect(statement).touches("patient")
@@ -279,7 +284,9 @@ def test_what_may_change_rows_is_not_said_to_keep_them(statement: str) -> None:
     assert not effect(statement).keeps_rows
 
 
-@pytest.mark.parametrize("rest", ["MODIFY a INT", "ADD INDEX i (a), MODIFY b INT", "ADD INDEX i " + "(" * 500])
+@pytest.mark.parametrize(
+    "rest", ["MODIFY a INT", "ADD INDEX i (a), MODIFY b INT", "ADD INDEX i " + "(" * 500]
+)
 @pytest.mark.parametrize("name", ["a" * 5_000, "`" + "``" * 2_000 + "`", "a." * 2_000 + "a", "a " * 3_000])
 def test_no_statement_takes_long_to_read(name: str, rest: str) -> None:
     """A pattern that tries every way to cut a name of 30 letters would stop the daemon for hours."""
@@ -296,7 +303,9 @@ def test_a_call_may_write_what_it_does_not_name(statement: str) -> None:
 
 def test_a_change_in_statement_format_names_its_tables() -> None:
     """So that only those stop."""
-    assert names_written("DELETE FROM clinic.Patient WHERE a = 'visit'") == names_in("delete from clinic.patient where a =")
+    assert names_written("DELETE FROM clinic.Patient WHERE a = 'visit'") == names_in(
+        "delete from clinic.patient where a ="
+    )
 
 
 def test_conditional_comments_are_laid_open() -> None:

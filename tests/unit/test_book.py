@@ -1,0 +1,247 @@
+"""The book's decisions: what a change at the source does to a table, and to no other."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rowferry.book import Decision, TableBook, adopt, reconcile, stop
+from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
+from rowferry.destination import MAX_NAME_BYTES
+from rowferry.table_schema import Column, ColumnType, TableSchema
+from tests.unit.flow import INT, table
+
+COPYING, STREAMING = TableStatus.COPYING, TableStatus.STREAMING
+STOPPED, DROPPED = TableStatus.STOPPED, TableStatus.DROPPED
+DATASET = "raw"
+LOAD = "1700000000.000001"
+PATIENT = table()
+OLDER = table("id", "name")
+WIDER = table("id", "age", "name")
+EXISTING = {
+    "id": "integer",
+    "name": "character varying(40)",
+    "_loaded_at": "timestamp with time zone",
+    "_dlt_load_id": "text",
+}
+
+
+def record(status: TableStatus, schema: TableSchema = PATIENT) -> TableRecord:
+    """A record in the middle of its life."""
+    return TableRecord(schema, status, CopyProgress("1600000000.000000", ("31",), 5, done=False))
+
+
+def decided(
+    status: TableStatus, now: TableSchema | None, *, before: TableSchema = PATIENT, rows_kept: bool = False
+) -> Decision | None:
+    """What becomes of such a record."""
+    return reconcile(DATASET, record(status, before), now, LOAD, rows_kept=rows_kept)
+
+
+def some(decision: Decision | None) -> Decision:
+    """A decision there is, and its record is written."""
+    assert decision is not None
+    written = decision.statements[-1]
+    assert "_rowferry_tables" in written.text
+    assert decision.record.status.value in written.parameters
+    assert json.loads(written.parameters[-1]) == decision.record.table.to_json()
+    return decision
+
+
+def require_copy(decision: Decision | None, schema: TableSchema) -> Decision:
+    """The table is copied from its start."""
+    found = some(decision)
+    assert found.copy
+    assert found.record == TableRecord(schema, COPYING, CopyProgress(began=LOAD))
+    return found
+
+
+def require_stop(decision: Decision | None, *words: str) -> None:
+    """The table stops, its layout stays, the reason is told."""
+    found = some(decision)
+    assert not found.copy
+    assert found.record.status is STOPPED
+    assert len(found.statements) == 1
+    for word in words:
+        assert word in found.record.error
+
+
+def test_a_new_table_is_made_and_copied() -> None:
+    """With the key and the columns of its own that every destination table has."""
+    found = require_copy(adopt(DATASET, PATIENT, {}, LOAD), PATIENT)
+    created, _ = found.statements
+    assert created.text == (
+        'CREATE TABLE IF NOT EXISTS "raw"."patient" ("id" integer NOT NULL, "name" varchar(40),'
+        ' "_loaded_at" timestamptz NOT NULL, "_dlt_load_id" text NOT NULL, PRIMARY KEY ("id"))'
+    )
+
+
+def test_a_table_that_is_there_already_is_filled_in_place() -> None:
+    """Never dropped: views and grants stay. Columns that it lacks are added."""
+    assert len(require_copy(adopt(DATASET, PATIENT, EXISTING, LOAD), PATIENT).statements) == 2
+    found = require_copy(adopt(DATASET, WIDER, EXISTING, LOAD), WIDER)
+    assert [s.text for s in found.statements if s.text.startswith("ALTER")] == [
+        'ALTER TABLE "raw"."patient" ADD COLUMN IF NOT EXISTS "age" varchar(40)'
+    ]
+    assert not any("DROP" in s.text for s in found.statements)
+
+
+def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
+    """It may be someone's own."""
+    found = adopt(DATASET, PATIENT, {**EXISTING, "id": "text"}, LOAD)
+    require_stop(found, "column id is text in the destination, integer is needed", "resync patient")
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        (table(types={"name": ColumnType("geometry", text="geometry")}), ("column name", "geometry")),
+        (table(key=()), ("no primary key",)),
+        (table(name="x" * (MAX_NAME_BYTES + 1)), ("longer than 63 bytes",)),
+        (table("id", "é" * 32), ("longer than 63 bytes",)),
+        (table("id", "_loaded_at"), ("_loaded_at", "own")),
+        (table("id", "_dlt_load_id"), ("_dlt_load_id", "own")),
+        (table(name="_rowferry_tables"), ("reserved",)),
+        (table(name="_dlt_loads"), ("reserved",)),
+    ],
+)
+def test_what_cannot_be_carried_stops_only_its_table(schema: TableSchema, words: tuple[str, ...]) -> None:
+    """At once when it is seen, and without any DDL; Postgres would cut a long name without an error."""
+    require_stop(adopt(DATASET, schema, {}, LOAD), *words, schema.id.name)
+
+
+def test_a_name_of_exactly_63_bytes_is_carried() -> None:
+    """In Postgres' own limit."""
+    schema = table("id", "é" * 31 + "x", name="x" * MAX_NAME_BYTES)
+    require_copy(adopt(DATASET, schema, {}, LOAD), schema)
+
+
+@pytest.mark.parametrize("status", [COPYING, STREAMING])
+def test_the_same_layout_with_its_rows_kept_changes_nothing(status: TableStatus) -> None:
+    """An index was added; a copy goes on where it is."""
+    assert decided(status, PATIENT, rows_kept=True) is None
+
+
+@pytest.mark.parametrize("status", [COPYING, STREAMING, DROPPED])
+def test_the_same_layout_with_doubtful_rows_is_copied_again(status: TableStatus) -> None:
+    """TRUNCATE, DROP + CREATE, EXCHANGE PARTITION, a default for old rows: in place, never emptied."""
+    found = require_copy(decided(status, PATIENT), PATIENT)
+    assert len(found.statements) == 1
+
+
+@pytest.mark.parametrize("moved", [replace(PATIENT, engine="MyISAM"), replace(PATIENT, columns=PATIENT.columns[::-1])])
+def test_another_engine_or_order_is_noted(moved: TableSchema) -> None:
+    """The engine decides what a rollback means."""
+    found = some(decided(STREAMING, moved, rows_kept=True))
+    assert not found.copy
+    assert found.record == replace(record(STREAMING), table=moved)
+
+
+@pytest.mark.parametrize("moved", [replace(PATIENT, engine="MyISAM"), replace(PATIENT, key_index="other")])
+def test_a_copy_begins_again_under_another_engine_or_index(moved: TableSchema) -> None:
+    """Its SELECT names the index, and the engine decides what the SELECT is known to see."""
+    require_copy(decided(COPYING, moved, rows_kept=True), moved)
+
+
+@pytest.mark.parametrize("rows_kept", [True, False])
+@pytest.mark.parametrize("status", [COPYING, STREAMING, DROPPED])
+def test_an_added_column_is_added_and_the_table_copied(status: TableStatus, rows_kept: bool) -> None:
+    """Old rows have values in it that no event brings."""
+    found = require_copy(decided(status, WIDER, before=OLDER, rows_kept=rows_kept), WIDER)
+    assert found.statements[0].text == (
+        'ALTER TABLE "raw"."patient" ADD COLUMN IF NOT EXISTS "age" varchar(40)'
+    )
+    assert found.reason == "column age added"
+
+
+def test_an_added_column_that_cannot_be_carried_stops_the_table() -> None:
+    """Its layout stays the one that its rows have."""
+    shaped = replace(PATIENT, columns=(*PATIENT.columns, Column("shape", ColumnType("geometry"))))
+    found = decided(STREAMING, shaped)
+    require_stop(found, "column shape")
+    assert some(found).record.table == PATIENT
+
+
+@pytest.mark.parametrize("status", [COPYING, STREAMING, DROPPED])
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (table("id"), "column name dropped"),
+        (table("id", "names"), "column names added, column name dropped"),
+        (table("id", "name", types={"name": INT}), "column name changed from varchar(40) to int(11)"),
+        (table("id", "name", key=("name",)), "primary key changed"),
+        (table("id", "name", key=()), "primary key changed"),
+    ],
+)
+def test_other_changes_stop_the_table_and_name_the_way_out(
+    status: TableStatus, now: TableSchema, words: str
+) -> None:
+    """Never guessed; the last rows and their layout are kept."""
+    found = decided(status, now)
+    require_stop(found, words, "rowferry resync patient")
+    assert some(found).record.table == PATIENT
+
+
+@pytest.mark.parametrize("status", [COPYING, STREAMING])
+def test_a_table_that_is_gone_keeps_its_last_rows(status: TableStatus) -> None:
+    """And says so."""
+    found = some(decided(status, None))
+    assert found.record.status is DROPPED
+    assert not found.copy
+    assert len(found.statements) == 1
+    assert "last rows are kept" in found.record.error
+    assert decided(DROPPED, None) is None
+
+
+@pytest.mark.parametrize("rows_kept", [True, False])
+def test_a_table_that_is_back_is_copied_again(rows_kept: bool) -> None:
+    """It may be another one under the same name."""
+    assert require_copy(decided(DROPPED, PATIENT, rows_kept=rows_kept), PATIENT).record.error == ""
+
+
+@pytest.mark.parametrize("now", [None, PATIENT, WIDER, table("id"), replace(PATIENT, engine="MyISAM")])
+@pytest.mark.parametrize("rows_kept", [True, False])
+def test_a_stopped_table_stays_stopped(now: TableSchema | None, rows_kept: bool) -> None:
+    """Only a person resyncs it: rows of it were passed over since."""
+    assert decided(STOPPED, now, rows_kept=rows_kept) is None
+
+
+def test_stopping_keeps_what_is_known() -> None:
+    """The error is new."""
+    found = some(stop(DATASET, record(STREAMING), "why"))
+    assert found.record == replace(record(STREAMING), status=STOPPED, error="why")
+
+
+def test_only_tables_that_copy_or_stream_are_captured() -> None:
+    """Changes to the others are passed over."""
+    for status in TableStatus:
+        book = TableBook(DATASET, {PATIENT.id: record(status)})
+        assert (book.captured(PATIENT.id) is not None) == (status in (COPYING, STREAMING))
+        assert [r.status for r in book.with_status(status)] == [status]
+        assert (PATIENT in book.schemas()) == (status is not STOPPED)
+    assert TableBook(DATASET).captured(PATIENT.id) is None
+
+
+def test_the_book_knows_what_a_rollback_undoes() -> None:
+    """Tables that it does not know do not matter."""
+    book = TableBook(DATASET)
+    assert book.is_transactional(PATIENT.id)
+    book.records[PATIENT.id] = record(STREAMING, replace(PATIENT, engine="MyISAM"))
+    assert not book.is_transactional(PATIENT.id)
+
+
+def test_each_copy_has_a_number_of_its_own() -> None:
+    """Chunks of an earlier copy are told from those of this one, over all tables."""
+    book, other = TableBook(DATASET), table(name="visit")
+    numbers = []
+    for schema in (PATIENT, other, PATIENT):
+        book.accept(adopt(DATASET, schema, {}, LOAD))
+        numbers.append(book.generations[schema.id])
+    assert len(set(numbers)) == 3
+    assert numbers == sorted(numbers)
+    kept = dict(book.generations)
+    book.accept(stop(DATASET, record(COPYING), "why"))
+    assert book.generations == kept
+    assert book.captured(PATIENT.id) is None

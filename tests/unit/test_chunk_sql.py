@@ -1,0 +1,118 @@
+"""The SELECT of a chunk: quoted names, ranges in the server's order, and no value as plain text."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rowferry.chunk_sql import chunk_select, encode_key, qualified, quote
+from rowferry.table_schema import ColumnType
+from tests.unit.flow import INT, NAME, table
+
+
+def test_a_first_chunk_has_no_condition() -> None:
+    """In the order of the key, over its own index."""
+    assert chunk_select(table(), None, 100) == (
+        "SELECT `id`, `name` FROM `clinic`.`patient` FORCE INDEX (`PRIMARY`) ORDER BY `id` LIMIT 100"
+    )
+
+
+def test_the_next_chunk_begins_after_the_last_key() -> None:
+    """The server compares."""
+    text = chunk_select(table(), encode_key([b"-5"]), 100)
+    assert " WHERE (`id` > -5) ORDER BY `id` " in text
+
+
+def test_a_key_of_several_columns_is_compared_part_by_part() -> None:
+    """In the key's order, which need not be the table's; an OR of ANDs can use the index."""
+    schema = table("id", "name", "b", key=("name", "b", "id"), key_index="u")
+    text = chunk_select(schema, encode_key([b"x", b"", b"7"]), 10)
+    name, b = "_utf8mb4 X'78'", "_utf8mb4 X''"
+    assert text == (
+        "SELECT `id`, `name`, `b` FROM `clinic`.`patient` FORCE INDEX (`u`) WHERE"
+        f" (`name` > {name}) OR (`name` = {name} AND `b` > {b})"
+        f" OR (`name` = {name} AND `b` = {b} AND `id` > 7) ORDER BY `name`, `b`, `id` LIMIT 10"
+    )
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
+def test_any_name_stays_a_name(name: str) -> None:
+    """Backticks are doubled; per cent signs, quotes and spaces stay as they are."""
+    quoted = quote(name)
+    assert re.fullmatch(r"`(?:[^`]|``)+`", quoted, re.S)
+    assert quoted[1:-1].replace("``", "`") == name
+
+
+def test_odd_names_are_quoted_everywhere() -> None:
+    """The statement runs without parameters, so % is not doubled."""
+    schema = table("id", "a`b", "100%", 'it\'s "x"', name="t`%s", key=("100%", "a`b"), key_index="k`")
+    text = chunk_select(schema, encode_key([b"1", b"2"]), 5)
+    assert qualified(schema) == "`clinic`.`t``%s`"
+    assert 'SELECT `id`, `a``b`, `100%`, `it\'s "x"` FROM `clinic`.`t``%s` FORCE INDEX (`k```)' in text
+    assert "(`100%` > _utf8mb4 X'31') OR (`100%` = _utf8mb4 X'31' AND `a``b` > _utf8mb4 X'32')" in text
+    assert text.endswith(" ORDER BY `100%`, `a``b` LIMIT 5")
+
+
+@pytest.mark.parametrize(
+    ("kind", "literal"),
+    [
+        (NAME, "_utf8mb4 X'27'"),
+        (ColumnType("char", length=5, charset="latin1"), "_latin1 X'27'"),
+        (ColumnType("varbinary", length=5), "X'27'"),
+        (ColumnType("binary", length=5), "X'27'"),
+        (ColumnType("blob"), "X'27'"),
+        (ColumnType("datetime"), "_latin1 X'27'"),
+        (ColumnType("enum"), "_latin1 X'27'"),
+    ],
+)
+def test_a_literal_says_its_character_set(kind: ColumnType, literal: str) -> None:
+    """The bytes come back as the server sent them."""
+    schema = table("k", key=("k",), types={"k": kind})
+    assert f"(`k` > {literal})" in chunk_select(schema, encode_key([b"'"]), 1)
+
+
+KINDS = [INT, NAME, ColumnType("varbinary"), ColumnType("date"), ColumnType("decimal"), ColumnType("double")]
+
+
+@given(st.sampled_from(KINDS), st.binary(max_size=30))
+def test_no_value_is_ever_part_of_the_text(kind: ColumnType, value: bytes) -> None:
+    """Hex, or a number that is one; anything else is refused."""
+    schema = table("k", key=("k",), types={"k": kind})
+    try:
+        text = chunk_select(schema, encode_key([value]), 1)
+    except ValueError as error:
+        assert "not a number" in str(error)
+        assert value.decode("latin1") not in str(error) or len(value) < 2
+        return
+    number, hexadecimal = r"-?\d+(\.\d+)?([eE][-+]?\d+)?", rf"(_\w+ )?X'{value.hex()}'"
+    assert re.search(rf"WHERE \(`k` > ({number}|{hexadecimal})\) ORDER BY", text)
+
+
+@pytest.mark.parametrize("value", [b"0", b"-1", b"18446744073709551615", b"-12.50", b"1.5e-300", b"3e+38"])
+def test_numbers_are_numbers(value: bytes) -> None:
+    """As the server prints them; in quotes, a BIGINT would be compared as a double."""
+    schema = table("k", key=("k",), types={"k": ColumnType("double")})
+    assert f"(`k` > {value.decode()})" in chunk_select(schema, encode_key([value]), 1)
+
+
+@pytest.mark.parametrize("value", [b"", b"1 OR 1", b"1;", b"0x1", b"NULL", b"1\n", b"--1", b"\xd9\xa1"])
+def test_what_is_no_number_is_refused(value: bytes) -> None:
+    """The checkpoint could have been edited by hand."""
+    with pytest.raises(ValueError, match="column id: not a number"):
+        chunk_select(table(), encode_key([value]), 1)
+
+
+def test_a_key_of_another_length_is_refused() -> None:
+    """The table's key has changed since."""
+    with pytest.raises(ValueError, match="zip"):
+        chunk_select(table(), encode_key([b"1", b"2"]), 1)
+
+
+def test_float_is_selected_with_all_its_digits() -> None:
+    """The server prints six."""
+    assert "SELECT `f` * 1e0 FROM" in chunk_select(
+        table("f", key=("f",), types={"f": ColumnType("float")}), None, 1
+    )

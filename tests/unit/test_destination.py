@@ -1,0 +1,100 @@
+"""Names and statements for Postgres, and its errors without values."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from psycopg.conninfo import conninfo_to_dict
+from pydantic import SecretStr
+
+from rowferry.destination import columns_of, differences, name, translate, url_with_password
+from rowferry.errors import ConfigurationError, LoadFailed, RowferryError, Unreachable
+from rowferry.settings import DestinationSettings
+from rowferry.table_schema import ColumnType
+from tests.unit.flow import table
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
+
+
+@given(NAMES, NAMES)
+def test_any_name_stays_a_name(schema: str, text: str) -> None:
+    """Quotes doubled for Postgres, per cent signs for psycopg, which takes them off again."""
+    quoted = name(schema, text) % ()
+    assert quoted == ".".join('"' + part.replace('"', '""') + '"' for part in (schema, text))
+
+
+def test_odd_names_are_quoted() -> None:
+    """By example."""
+    assert name('a"b', "100%s") == '"a""b"."100%%s"'
+    assert name("x; DROP TABLE y") == '"x; DROP TABLE y"'
+
+
+@pytest.mark.parametrize("password", ["simple", "p@ss/w:rd?#[]%41 é&=", "'\"\\"])
+def test_the_password_is_put_into_the_url(password: str) -> None:
+    """Whatever its characters; one in the URL gives way."""
+    settings = DestinationSettings(
+        url="postgresql://wri%40ter:old@db.example:5433/dwh?sslmode=require", password=SecretStr(password)
+    )
+    assert conninfo_to_dict(url_with_password(settings)) == {
+        "user": "wri@ter",
+        "password": password,
+        "host": "db.example",
+        "port": "5433",
+        "dbname": "dwh",
+        "sslmode": "require",
+    }
+
+
+def test_a_url_with_its_own_password_is_left_alone() -> None:
+    """Nothing to add."""
+    url = "postgresql://writer:old@db/dwh"
+    assert url_with_password(DestinationSettings(url=url)) == url
+
+
+class _Refused(psycopg.OperationalError):
+    """An error of a connection that never was."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (psycopg.errors.InvalidPassword("secret"), ConfigurationError),
+        (psycopg.errors.InsufficientPrivilege("secret"), ConfigurationError),
+        (psycopg.errors.InvalidCatalogName("secret"), ConfigurationError),
+        (_Refused('FATAL:  password authentication failed for user "x"'), ConfigurationError),
+        (_Refused('FATAL:  database "x" does not exist'), ConfigurationError),
+        (_Refused("connection refused\nIs the server running?"), Unreachable),
+        (_Refused(""), Unreachable),
+        (psycopg.errors.AdminShutdown("x"), Unreachable),
+        (psycopg.errors.ConnectionFailure("x"), Unreachable),
+        (psycopg.errors.UniqueViolation("secret"), LoadFailed),
+        (psycopg.errors.CheckViolation("secret"), LoadFailed),
+        (psycopg.errors.DiskFull("secret"), LoadFailed),
+    ],
+)
+def test_an_error_says_whether_a_retry_can_help_and_no_value(
+    error: psycopg.Error, kind: type[RowferryError]
+) -> None:
+    """The text of a constraint's error holds the row."""
+    found = translate(error, "load", "table x")
+    assert type(found) is kind
+    assert "secret" not in str(found)
+    assert "\n" not in str(found)
+
+
+def test_columns_have_postgres_types() -> None:
+    """In the source's order, without the metadata columns."""
+    schema = table("id", "n", "d", types={"n": ColumnType("bigint", unsigned=True), "d": ColumnType("date")})
+    assert columns_of(schema) == [("id", "integer"), ("n", "numeric(20,0)"), ("d", "date")]
+
+
+def test_only_columns_that_are_there_with_another_type_differ() -> None:
+    """Postgres names varchar in its own way; columns of someone's own do not matter."""
+    good = {"id": "integer", "name": "character varying(40)", "theirs": "json"}
+    assert differences(good, table()) == ""
+    assert differences({}, table()) == ""
+    assert differences({"name": "character varying(39)"}, table()) == (
+        "column name is character varying(39) in the destination, varchar(40) is needed"
+    )
