@@ -16,7 +16,7 @@ from rowferry.batch import Route, Segment, StreamSegment
 from rowferry.changes import RawRow, RowCounts, TableLoad
 from rowferry.convert import ValueNotCarriable
 from rowferry.errors import TableStopped
-from rowferry.table_schema import TableSchema
+from rowferry.table_schema import TableId, TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,17 @@ def _require_keys(table: TableSchema, parts: Sequence[_Part]) -> None:
     for part in parts:
         for name in table.key:
             if part.upserts.column(name).null_count:
-                raise TableStopped(
-                    "carry a value",
-                    f"table {table.id}, column {name}",
-                    reason="a zero date in the key, which Postgres cannot hold",
-                    hint=f"Mend the row in the source, then run `rowferry resync {table.id.name}`",
-                )
+                raise not_carriable(table.id, name, "a zero date in the key, which Postgres cannot hold")
+
+
+def not_carriable(table: TableId, column: str, reason: str) -> TableStopped:
+    """The error for a value that Postgres cannot hold; names the column, and never the value."""
+    return TableStopped(
+        "carry a value",
+        f"table {table}, column {column}",
+        reason=reason,
+        hint=f"Mend the row in the source, then run `rowferry resync {table.name}`",
+    )
 
 
 def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:
@@ -98,12 +103,7 @@ def converted_column(route: Route, index: int, values: Sequence[Any]) -> tuple[p
     try:
         converted = route.converters[index](values)
     except ValueNotCarriable as error:
-        raise TableStopped(
-            "carry a value",
-            f"table {route.table.id}, column {route.names[index]}",
-            reason=error.reason,
-            hint=f"Mend the row in the source, then run `rowferry resync {route.table.id.name}`",
-        ) from None
+        raise not_carriable(route.table.id, route.names[index], error.reason) from None
     return converted.array, converted.zero_dates
 
 

@@ -215,8 +215,8 @@ class Attempt:
     def _is_caught_up(self) -> bool:
         if self.book.with_status(TableStatus.COPYING):
             return False
-        position = self.queue.take_position()
-        return position is not None and position.reached(self.source.head)
+        position = self.queue.take_position() or self.applier.checkpoint.position
+        return position.reached(self.source.head)
 
     def _begin_copy(self, table: TableSchema) -> None:
         record = self.book.records[table.id]

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pymysql.connections import Connection
 
 from rowferry import failpoints
-from rowferry.assemble import keys_of
+from rowferry.assemble import keys_of, not_carriable
 from rowferry.batch import ChunkMark, ChunkSegment
 from rowferry.checkpoint import CopyProgress
 from rowferry.chunk_sql import chunk_select, encode_key
@@ -232,12 +232,7 @@ def _convert(table: TableSchema, rows: Sequence[Sequence[Any]]) -> tuple[pa.Tabl
         try:
             converted = text_converter(column)(values)
         except ValueNotCarriable as error:
-            raise TableStopped(
-                "carry a value",
-                f"table {table.id}, column {column.name}",
-                reason=error.reason,
-                hint=f"Mend the row in the source, then run `rowferry resync {table.id.name}`",
-            ) from None
+            raise not_carriable(table.id, column.name, error.reason) from None
         arrays[column.name] = converted.array
         zero_dates += converted.zero_dates
     return pa.table(arrays), zero_dates

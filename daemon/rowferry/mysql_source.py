@@ -165,7 +165,7 @@ def head_position(connection: Connection[Any], server: SourceServer) -> BinlogPo
         [(text,)] = query(connection, "SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))
         gtid_set = MariadbGtidSet.parse(text or "")
     elif server.gtid:
-        gtid_set = MysqlGtidSet.parse(rows[0][4])
+        gtid_set = _mysql_gtid_set(rows[0][4])
     return BinlogPosition(file, offset, gtid_set, server.identity)
 
 
@@ -186,8 +186,16 @@ def _binlog_status(connection: Connection[Any], server: SourceServer) -> list[tu
 def executed_gtid_set(connection: Connection[Any]) -> MysqlGtidSet:
     """MySQL's @@gtid_executed: every transaction that a SELECT from now on sees."""
     [(text,)] = query(connection, "SELECT @@GLOBAL.gtid_executed")
-    raw = text.decode() if isinstance(text, bytes) else str(text)
-    return MysqlGtidSet.parse(raw)
+    return _mysql_gtid_set(text.decode() if isinstance(text, bytes) else str(text))
+
+
+def _mysql_gtid_set(text: str) -> MysqlGtidSet:
+    try:
+        return MysqlGtidSet.parse(text)
+    except ValueError:
+        raise StreamStopped(
+            "read the GTID set", reason="the source has tagged GTIDs, which are not supported yet"
+        ) from None
 
 
 def clock_us(connection: Connection[Any]) -> int:

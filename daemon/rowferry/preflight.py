@@ -66,9 +66,11 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
         "server_id", server.server_id != 0, f"server_id={server.server_id}", "SET GLOBAL server_id = 1;"
     )
     yield from _source_compression(variables)
-    yield from _source_filters(control, server, settings)
     yield from _source_retention(variables)
-    yield from _source_grants(control, settings)
+    grants = list(_source_grants(control, settings))
+    yield from grants
+    if all(f.ok for f in grants):
+        yield from _source_filters(control, server, settings)
 
 
 _WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}

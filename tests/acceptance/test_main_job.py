@@ -104,6 +104,11 @@ def test_a_rollback_does_not_undo_what_has_no_rollback(ferry: Ferry) -> None:
         cursor.execute("INSERT INTO ledger SELECT id + 1000, amount, note FROM money")
         cursor.execute("ROLLBACK TO SAVEPOINT s")
         connection.rollback()
+        cursor.execute("SAVEPOINT first")
+        cursor.execute("INSERT INTO money VALUES (3, 1, 'undone')")
+        cursor.execute("INSERT INTO ledger VALUES (902, 2, 'stays')")
+        cursor.execute("ROLLBACK TO SAVEPOINT first")
+        connection.commit()
         cursor.execute("INSERT INTO money VALUES (2, 1, 'kept')")
         cursor.execute("SAVEPOINT s")
         cursor.execute("UPDATE money SET note = 'undone'")
@@ -112,7 +117,7 @@ def test_a_rollback_does_not_undo_what_has_no_rollback(ferry: Ferry) -> None:
         connection.commit()
     ferry.catch_up()
     ferry.assert_equal()
-    assert ferry.destination.rows("SELECT id FROM raw.ledger ORDER BY 1") == [(901,), (1001,)]
+    assert ferry.destination.rows("SELECT id FROM raw.ledger ORDER BY 1") == [(901,), (902,), (1001,)]
     assert ferry.destination.rows("SELECT id, note FROM raw.money") == [(2, "kept")]
 
 

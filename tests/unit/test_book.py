@@ -131,7 +131,9 @@ def test_the_same_layout_with_doubtful_rows_is_copied_again(status: TableStatus)
     assert len(found.statements) == 1
 
 
-@pytest.mark.parametrize("moved", [replace(PATIENT, engine="MyISAM"), replace(PATIENT, columns=PATIENT.columns[::-1])])
+@pytest.mark.parametrize(
+    "moved", [replace(PATIENT, engine="MyISAM"), replace(PATIENT, columns=PATIENT.columns[::-1])]
+)
 def test_another_engine_or_order_is_noted(moved: TableSchema) -> None:
     """The engine decides what a rollback means."""
     found = some(decided(STREAMING, moved, rows_kept=True))

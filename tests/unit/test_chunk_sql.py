@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rowferry.chunk_sql import chunk_select, encode_key, qualified, quote
 from rowferry.table_schema import ColumnType
-from tests.unit.flow import INT, NAME, table
+from tests.unit.flow import NAME, table
 
 
 def test_a_first_chunk_has_no_condition() -> None:
@@ -74,21 +74,15 @@ def test_a_literal_says_its_character_set(kind: ColumnType, literal: str) -> Non
     assert f"(`k` > {literal})" in chunk_select(schema, encode_key([b"'"]), 1)
 
 
-KINDS = [INT, NAME, ColumnType("varbinary"), ColumnType("date"), ColumnType("decimal"), ColumnType("double")]
+KINDS = [NAME, ColumnType("varbinary"), ColumnType("date"), ColumnType("enum", charset="latin1")]
 
 
 @given(st.sampled_from(KINDS), st.binary(max_size=30))
 def test_no_value_is_ever_part_of_the_text(kind: ColumnType, value: bytes) -> None:
-    """Hex, or a number that is one; anything else is refused."""
+    """Hex, whatever it holds."""
     schema = table("k", key=("k",), types={"k": kind})
-    try:
-        text = chunk_select(schema, encode_key([value]), 1)
-    except ValueError as error:
-        assert "not a number" in str(error)
-        assert value.decode("latin1") not in str(error) or len(value) < 2
-        return
-    number, hexadecimal = r"-?\d+(\.\d+)?([eE][-+]?\d+)?", rf"(_\w+ )?X'{value.hex()}'"
-    assert re.search(rf"WHERE \(`k` > ({number}|{hexadecimal})\) ORDER BY", text)
+    text = chunk_select(schema, encode_key([value]), 1)
+    assert re.search(rf"WHERE \(`k` > (_\w+ )?X'{value.hex()}'\) ORDER BY", text)
 
 
 @pytest.mark.parametrize("value", [b"0", b"-1", b"18446744073709551615", b"-12.50", b"1.5e-300", b"3e+38"])
@@ -101,7 +95,7 @@ def test_numbers_are_numbers(value: bytes) -> None:
 @pytest.mark.parametrize("value", [b"", b"1 OR 1", b"1;", b"0x1", b"NULL", b"1\n", b"--1", b"\xd9\xa1"])
 def test_what_is_no_number_is_refused(value: bytes) -> None:
     """The checkpoint could have been edited by hand."""
-    with pytest.raises(ValueError, match="column id: not a number"):
+    with pytest.raises(ValueError, match="column id: not a number in the server's own output$"):
         chunk_select(table(), encode_key([value]), 1)
 
 

@@ -152,12 +152,12 @@ def test_offset_is_widened_past_every_four_gibibytes(previous: int, further: int
 
 def test_positions_are_ordered_by_file_number_and_offset() -> None:
     """As text, binlog.1000000 would come before binlog.999999."""
-    places = [("binlog.999999", 500), ("binlog.999999", 2**33), ("binlog.1000000", 4)]
-    positions = [BinlogPosition(file, offset) for file, offset in places]
-    assert sorted(positions[::-1], key=BinlogPosition.order) == positions
-    assert positions[2].reached(positions[1])
-    assert positions[1].reached(positions[1])
-    assert not positions[0].reached(positions[1])
+    early, late = BinlogPosition("binlog.999999", 500), BinlogPosition("binlog.999999", 2**33)
+    next_file = BinlogPosition("binlog.1000000", 4)
+    assert sorted([next_file, late, early], key=BinlogPosition.order) == [early, late, next_file]
+    assert next_file.reached(late)
+    assert late.reached(late)
+    assert not early.reached(late)
 
 
 def test_file_number_is_the_last_part() -> None:

@@ -357,4 +357,4 @@ def test_settings_cannot_be_changed(place: Place) -> None:
     """Threads share them."""
     settings: Settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
-        settings.batch.max_rows = 5  # type: ignore[misc]
+        settings.batch.max_rows = 5

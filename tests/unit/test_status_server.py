@@ -99,9 +99,7 @@ def test_clients_are_bounded(server: StatusServer) -> None:
     pytest.fail("no room after the clients left")
 
 
-def test_a_client_that_leaves_is_no_news(
-    server: StatusServer, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_client_that_leaves_is_no_news(server: StatusServer, capsys: pytest.CaptureFixture[str]) -> None:
     """No traceback on stderr, no access log."""
     with closing(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) as client:
         client.sendall(b"\x00\xff nonsense\r\n\r\n")
