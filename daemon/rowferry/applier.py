@@ -61,6 +61,19 @@ class Applied:
     finished: tuple[TableId, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class PreparedBatch:
+    """A batch whose rows are columns now; `batch` keeps all but its rows.
+
+    failed: the error of each table that has a value which cannot be carried. seconds: it took so long.
+    """
+
+    batch: MicroBatch
+    loads: tuple[Assembled, ...]
+    failed: Mapping[TableId, str]
+    seconds: float
+
+
 @dataclass(slots=True)
 class _Plan:
     """What a commit is about to do."""
@@ -99,13 +112,29 @@ class Applier:
         """The newest load id in use."""
         return self._ids.last
 
-    def apply(self, batch: MicroBatch) -> Applied:
+    def prepare(self, batch: MicroBatch) -> PreparedBatch:
+        """Turn a batch's rows into columns; the rows are given up table by table, to save memory."""
+        clock = time.monotonic()
+        loads: list[Assembled] = []
+        failed: dict[TableId, str] = {}
+        while batch.segments:
+            table, segments = batch.segments.popitem()
+            current = [s for s in segments if self._is_current(s)]
+            del segments
+            if self._book.captured(table) is None or not current:
+                continue
+            try:
+                loads.append(table_load(current))
+            except TableStopped as error:
+                failed[table] = str(error)
+        return PreparedBatch(batch, tuple(loads), failed, time.monotonic() - clock)
+
+    def apply(self, prepared: PreparedBatch) -> Applied:
         """Load a batch and move the checkpoint. Raises what loads raise; then nothing has changed."""
         started_us = time.time_ns() // 1000
-        clock = time.monotonic()
+        batch = prepared.batch
         plan = _Plan()
-        self._convert(batch, plan)
-        converted = time.monotonic() - clock
+        self._select(prepared, plan)
         position = self._advance_to(batch.end)
         self._copy_progress(batch, position, plan)
         load_id = self._ids.next(started_us)
@@ -114,7 +143,7 @@ class Applier:
         )
         self._record(plan, load_id, started_us, batch.commit_time_us)
         plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
-        stages = {"convert": converted, **self._commit(plan, load_id)}
+        stages = {"convert": prepared.seconds, **self._commit(plan, load_id)}
         self.checkpoint = moved
         self._accept(plan)
         return self._applied(batch, plan, load_id, stages)
@@ -196,16 +225,13 @@ class Applier:
         for decision in decisions:
             self._book.accept(decision)
 
-    def _convert(self, batch: MicroBatch, plan: _Plan) -> None:
-        for table, segments in batch.segments.items():
+    def _select(self, prepared: PreparedBatch, plan: _Plan) -> None:
+        """What of a prepared batch belongs to tables that are still captured."""
+        plan.loads += [a for a in prepared.loads if self._book.captured(a.load.table.id) is not None]
+        for table, error in prepared.failed.items():
             record = self._book.captured(table)
-            current = [s for s in segments if self._is_current(s)]
-            if record is None or not current:
-                continue
-            try:
-                plan.loads.append(table_load(current))
-            except TableStopped as error:
-                decision = stop(self._book.dataset, record, str(error))
+            if record is not None:
+                decision = stop(self._book.dataset, record, error)
                 plan.decisions.append(decision)
                 plan.statements += decision.statements
 

@@ -163,9 +163,10 @@ class Attempt:
 
     def _apply(self, batch: MicroBatch) -> None:
         """Load a batch; a table that Postgres refuses is stopped, and the rest loaded without it."""
+        prepared = self.applier.prepare(batch)
         while True:
             try:
-                applied = self.applier.apply(batch)
+                applied = self.applier.apply(prepared)
                 break
             except TableRefused as error:
                 decisions = self.applier.stop_table(error.table, str(error))
