@@ -1,0 +1,89 @@
+"""The copy's invariant, forced: rows change after a chunk was read and before it is placed.
+
+Invariant: a chunk decides only about keys that no event touched between a settled position and the
+chunk's place. Here every chunk is held back until the reader has queued changes to its own rows, which
+the chunk has not seen; without the invariant it would undo them for good.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rowferry.attempt import Attempt
+from rowferry.board import Board
+from rowferry.copy import Chunk
+from rowferry.loading import LazyLoader
+from rowferry.metrics import Metrics
+from rowferry.mysql_source import connect, describe_server, head_position
+from rowferry.settings import Settings, load_settings
+from rowferry.startup import open_both
+from rowferry_lab.compare import compare
+from rowferry_lab.servers import DestinationDatabase, SourceDatabase
+from tests.acceptance.harness import wait_until
+
+ROWS = 300
+
+
+def _settings(source: SourceDatabase, destination: DestinationDatabase, state: Path) -> Settings:
+    return load_settings(
+        {
+            "source": {"url": source.url},
+            "destination": {"url": destination.url},
+            "copy": {"max_chunk_rows": 100, "settle_seconds": 0.3},
+            "state_dir": state,
+        }
+    )
+
+
+class Meddler:
+    """Stands between the copier and the queue: changes each chunk's rows before it is placed."""
+
+    def __init__(self, attempt: Attempt, source: SourceDatabase, settings: Settings) -> None:
+        self._attempt = attempt
+        self._source = source
+        self._settings = settings
+        self._place: Any = attempt._copier._place
+        self.chunks = 0
+
+    def place(self, chunk: Chunk) -> None:
+        """Update, delete, move away and move in, wait for the reader, then place the chunk."""
+        keys = chunk.rows.column("id").to_pylist() if chunk.rows.num_rows else []
+        if len(keys) >= 10:
+            self.chunks += 1
+            self._source.run(
+                f"UPDATE t SET v = v + 1000 WHERE id IN ({keys[0]}, {keys[1]})",
+                f"DELETE FROM t WHERE id IN ({keys[2]}, {keys[3]})",
+                f"UPDATE t SET id = id + 100000 WHERE id = {keys[4]}",
+                f"DELETE FROM t WHERE id = {keys[5]}",
+                f"INSERT INTO t VALUES ({keys[5]}, -5, 'again')",
+            )
+            with connect(self._settings.source) as control:
+                head = head_position(control, describe_server(control))
+            wait_until("the reader has queued it", lambda: self._attempt.queue.position.reached(head))
+        self._place(chunk)
+
+
+@pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
+def test_a_chunk_undoes_no_change_that_came_before_its_place(
+    source_database: SourceDatabase, destination_database: DestinationDatabase, tmp_path: Path, engine: str
+) -> None:
+    """By GTID, by snapshot position and by time: each server's and engine's own way of settling."""
+    source_database.run(f"CREATE TABLE t (id bigint PRIMARY KEY, v int, s varchar(20)) ENGINE={engine}")
+    with source_database.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO t VALUES (%s, %s, %s)", [(n, n, f"row {n}") for n in range(ROWS)])
+    settings = _settings(source_database, destination_database, tmp_path)
+    board = Board(Metrics("test", "test"), source_database.name, "raw")
+    loader = LazyLoader(settings)
+    with open_both(settings) as opened:
+        attempt = Attempt(settings, opened, loader, board, threading.Event(), until_caught_up=True)
+        meddler = Meddler(attempt, source_database, settings)
+        attempt._copier._place = meddler.place
+        attempt.run()
+    loader.close()
+    assert meddler.chunks >= ROWS // 100
+    result = compare(source_database.url, destination_database.url, schema="raw")
+    assert result.equal, result.describe()
