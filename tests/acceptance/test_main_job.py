@@ -73,8 +73,9 @@ def _money(ferry: Ferry) -> None:
 def test_every_kind_of_change_arrives(ferry: Ferry) -> None:
     """Changed keys, swapped keys, multi-row statements, rollbacks and MyISAM groups."""
     _money(ferry)
+    ferry.source.run(*STATEMENTS[:1])
     ferry.catch_up()
-    ferry.source.run(*STATEMENTS)
+    ferry.source.run(*STATEMENTS[1:])
     with ferry.source.connect(autocommit=False) as connection, connection.cursor() as cursor:
         for statement in TRANSACTION:
             cursor.execute(statement)

@@ -8,6 +8,8 @@ the chunk has not seen; without the invariant it would undo them for good.
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,13 @@ import pytest
 
 from rowferry.attempt import Attempt
 from rowferry.board import Board
-from rowferry.copy import Chunk
+from rowferry.checkpoint import CopyProgress
+from rowferry.copy import Chunk, Copier, CopyJob
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
+from rowferry.mysql_catalog import read_tables
 from rowferry.mysql_source import connect, describe_server, head_position
+from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.settings import Settings, load_settings
 from rowferry.startup import open_both
 from rowferry_lab.compare import compare
@@ -87,3 +92,52 @@ def test_a_chunk_undoes_no_change_that_came_before_its_place(
     assert meddler.chunks >= ROWS // 100
     result = compare(source_database.url, destination_database.url, schema="raw")
     assert result.equal, result.describe()
+
+
+@pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
+def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
+    source_database: SourceDatabase, destination_database: DestinationDatabase, tmp_path: Path, engine: str
+) -> None:
+    """The binlog shows a transaction before a SELECT can: the copy waits for it, however long it takes.
+
+    The job claims that changes were applied which the source has not made yet; not one chunk may come
+    until it has made them.
+    """
+    source_database.run(f"CREATE TABLE t (id bigint PRIMARY KEY) ENGINE={engine}", "INSERT INTO t VALUES (1)")
+    settings = _settings(source_database, destination_database, tmp_path)
+    with connect(settings.source) as control:
+        server = describe_server(control)
+        before = head_position(control, server)
+        [table] = read_tables(control, source_database.name, settings.tables).values()
+    job = CopyJob(table, 1, CopyProgress(), _after(before), time.monotonic() + 2.0)
+    placed: list[Chunk] = []
+    copier = Copier(
+        settings.source,
+        settings.copying,
+        server,
+        lambda given: given,
+        placed.append,
+        lambda *_: None,
+        lambda *_: None,
+    )
+    copier.submit(job)
+    thread = threading.Thread(target=copier.run)
+    thread.start()
+    try:
+        time.sleep(1.0)
+        assert placed == []
+        source_database.run(*(f"INSERT INTO t VALUES ({n})" for n in range(2, 12)))
+        wait_until("the copy was read", lambda: bool(placed))
+    finally:
+        copier.stop()
+        thread.join()
+    assert placed[0].rows.num_rows == 11
+
+
+def _after(position: BinlogPosition) -> BinlogPosition:
+    """A position that the source reaches with a few more transactions."""
+    gtid_set = position.gtid_set
+    if isinstance(gtid_set, MysqlGtidSet):
+        uuid, intervals = next(m for m in gtid_set.members if m[0] == position.identity)
+        gtid_set = gtid_set.add(uuid, intervals[-1][1] + 1).add(uuid, intervals[-1][1] + 2)
+    return replace(position, offset=position.offset + 200, gtid_set=gtid_set)
