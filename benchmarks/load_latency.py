@@ -1,6 +1,6 @@
 """How long a load takes from call to return: small batches among 430 tables, and large ones.
 
-    python benchmarks/load_latency.py
+    python -m benchmarks.load_latency
 
 Prints medians. Starts its own Postgres (see rowferry_lab.servers); imports are not counted.
 """
@@ -8,7 +8,6 @@ Prints medians. Starts its own Postgres (see rowferry_lab.servers); imports are 
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,14 +17,11 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-ROOT: Final = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT / folder) for folder in ("daemon", "lab", ".")]
-
-from rowferry.changes import LoadRequest, TableLoad  # noqa: E402 - the source roots come first
-from rowferry.load import Loader  # noqa: E402
-from rowferry.table_schema import Column, ColumnType, TableId, TableSchema  # noqa: E402
-from rowferry.types import destination_type  # noqa: E402
-from rowferry_lab.servers import DestinationDatabase, Lab, fresh_destination_database  # noqa: E402
+from rowferry.changes import LoadRequest, TableLoad
+from rowferry.load import Loader
+from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
+from rowferry.types import destination_type
+from rowferry_lab.servers import DestinationDatabase, Lab, fresh_destination_database
 
 TABLES: Final = 430
 SMALL_LOADS: Final = 40

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rowferry_lab.servers import (
     DestinationDatabase,
-    Lab,
-    ProviderUnavailable,
     RunningServer,
     ServerSpec,
     SourceDatabase,
     fresh_destination_database,
     fresh_source_database,
-    start,
 )
 from tests.acceptance.harness import Ferry
+
+if TYPE_CHECKING:
+    from tests.conftest import GetServer
 
 
 @pytest.fixture
@@ -46,15 +47,9 @@ def mysql_ferry(mysql_9_7: RunningServer, postgres_17: RunningServer, tmp_path: 
 
 
 @pytest.fixture
-def mysql_without_gtid(lab: Lab, postgres_15: RunningServer, tmp_path: Path) -> Iterator[Ferry]:
-    """One on a MySQL 9.7 of its own with gtid_mode=OFF, which listens for the length of the test."""
-    spec = ServerSpec.parse("mysql:9.7")
-    try:
-        server = start(spec, options=["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"])
-    except ProviderUnavailable as error:
-        pytest.skip(f"no server {spec}: {error}")
-    try:
-        with fresh_source_database(server) as source, fresh_destination_database(postgres_15) as target:
-            yield Ferry(source, target, tmp_path)
-    finally:
-        server.stop()
+def mysql_without_gtid(get_server: GetServer, postgres_15: RunningServer, tmp_path: Path) -> Iterator[Ferry]:
+    """One on a MySQL 9.7 of its own with gtid_mode=OFF."""
+    options = ["--gtid-mode=OFF", "--enforce-gtid-consistency=OFF"]
+    server = get_server(ServerSpec.parse("mysql:9.7"), options=options, name="without GTID")
+    with fresh_source_database(server) as source, fresh_destination_database(postgres_15) as target:
+        yield Ferry(source, target, tmp_path)
