@@ -109,7 +109,6 @@ class BinlogReader:
         self._tables: dict[int, TableLayout] = {}
         self._checksum: bool | None = None
         self._pending_gtid: tuple[Any, ...] | None = None
-        self.events: dict[int, int] = {}
         self._reader = self._open(server_id, start)
 
     @property
@@ -207,7 +206,6 @@ class BinlogReader:
 
     def _parse(self, data: bytes) -> _Event:
         timestamp, kind, server_id, _, log_pos, _ = _HEADER.unpack_from(data, 1)
-        self.events[kind] = self.events.get(kind, 0) + 1
         checksum = self._checksum
         if kind == FORMAT_DESCRIPTION:
             checksum = self._checksum = data[-5] == 1

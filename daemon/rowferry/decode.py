@@ -21,24 +21,9 @@ from struct import Struct
 from typing import Any, Final
 
 from rowferry.changes import RawRow, RowKind, TableLayout
-from rowferry.wire_types import (
-    DecodeError,
-    MetadataMissing,
-    Storage,
-    describe,
-    storage,
-    wire_columns_from_library,
-)
+from rowferry.wire_types import DecodeError, Storage, describe, storage
 
-__all__ = [
-    "DecodeError",
-    "MetadataMissing",
-    "RowDecoder",
-    "RowsHeader",
-    "compile_decoder",
-    "parse_rows_header",
-    "wire_columns_from_library",
-]
+__all__ = ["DecodeError", "RowDecoder", "RowsHeader", "compile_decoder", "parse_rows_header"]
 
 MAX_PATTERNS: Final = 256
 """Generated loops a decoder keeps; rarer patterns of NULLs are read column by column."""

@@ -133,10 +133,6 @@ class SourceServer:
         """Whether it is MariaDB."""
         return self.flavor == "mariadb"
 
-    def parse_gtid_set(self, text: str) -> GtidSet:
-        """A GTID set in this family's notation. Raises ValueError."""
-        return MariadbGtidSet.parse(text) if self.is_mariadb else MysqlGtidSet.parse(text)
-
 
 def describe_server(connection: Connection[Any]) -> SourceServer:
     """Ask the server who it is."""

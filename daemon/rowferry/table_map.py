@@ -1,4 +1,4 @@
-"""TABLE_MAP events read from their own bytes, for tables on which the library's reader fails.
+"""TABLE_MAP events read from their own bytes, since the library's reader fails on some tables.
 
 Pure. python-mysql-replication 1.0.17 raises ValueError on a VECTOR column (MySQL 9) and on a compressed
 one (MariaDB), whose metadata it does not skip, and on any kind of optional metadata that it has no name
@@ -76,7 +76,7 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
     """Read the event whose body (after the 19-byte common header) is data[start:end], checksum excluded.
 
     mariadb: the server's family, which differ in whether GEOMETRY has a character set. The columns are
-    those of `wire_columns_from_library`; a type that `decode` cannot read is passed on (its decoder
+    described in `wire_types`; a type that `decode` cannot read is passed on (its decoder
     raises). Raises MetadataMissing where the event has no column names, DecodeError where it is cut
     short. A type unknown here stands as if it had no metadata, so that reading may end in either.
     """

@@ -7,7 +7,7 @@ nothing of Postgres.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -141,8 +141,3 @@ def diff(before: TableSchema, after: TableSchema) -> SchemaDiff:
         changed=tuple((old[n], c) for n, c in new.items() if n in old and old[n].type != c.type),
         key_changed=before.key != after.key,
     )
-
-
-def by_name(tables: Sequence[TableSchema]) -> dict[TableId, TableSchema]:
-    """Tables by their id."""
-    return {table.id: table for table in tables}

@@ -1,8 +1,10 @@
-"""How a binlog stores the columns of a row image: type numbers, sizes, and the library's table map.
+"""How a binlog stores the columns of a row image: type numbers and sizes.
 
-Pure. Knows the encoding of `WireColumn.metadata` (see `wire_columns_from_library`) and how many bytes
-a value takes; knows nothing of what the bytes mean (`convert` does). Must not import
-pymysqlreplication: its objects are read by attribute.
+Pure. Knows how many bytes a value takes; knows nothing of what the bytes mean (`convert` does).
+`WireColumn.metadata` is, by type: VARCHAR, VAR_STRING, STRING: the greatest length in bytes; BLOB,
+JSON, GEOMETRY, VECTOR: bytes of the length in front; NEWDECIMAL: precision * 256 + scale; TIMESTAMP2,
+DATETIME2, TIME2: digits of the fraction; ENUM, SET: bytes; BIT: bits; FLOAT, DOUBLE: bytes; 0 for all
+others.
 
 Sources: MySQL's field_types.h and rpl_utility.cc (calc_field_size), MariaDB's the same; both agree for
 every type here (https://dev.mysql.com/doc/dev/mysql-server/latest/classTable__map__log__event.html).
@@ -13,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Final
 
 from rowferry.changes import WireColumn
 
@@ -177,74 +179,3 @@ def decimal_groups(precision: int, scale: int) -> list[tuple[int, int]]:
     groups = [(_DIGITS_TO_BYTES[rest], rest), *([(4, 9)] * (whole + fraction))]
     groups.append((_DIGITS_TO_BYTES[tail], tail))
     return [group for group in groups if group[0]]
-
-
-def wire_columns_from_library(event: Any) -> tuple[WireColumn, ...]:
-    """The columns of python-mysql-replication's `TableMapEvent` (1.0.17), read by attribute.
-
-    `WireColumn.metadata` is, by type: VARCHAR, VAR_STRING, STRING: the greatest length in bytes;
-    BLOB, JSON, GEOMETRY, VECTOR: bytes of the length in front; NEWDECIMAL: precision * 256 + scale;
-    TIMESTAMP2, DATETIME2, TIME2: digits of the fraction; ENUM, SET: bytes; BIT: bits; FLOAT, DOUBLE:
-    bytes; 0 for all others. Raises MetadataMissing where the event has no names, and DecodeError for
-    a type unknown here (the library itself reads past the metadata of such a column wrongly).
-    """
-    names = event.optional_metadata.column_name_list
-    if len(names) != len(event.columns):
-        raise MetadataMissing(f"table map without column names: {MetadataMissing.hint}")
-    collations = _collations(event)
-    columns = tuple(
-        WireColumn(
-            name=name,
-            type_code=column.type,
-            metadata=_metadata(column),
-            unsigned=bool(column.unsigned),
-            nullable=bool(event.null_bitmask[index // 8] >> index % 8 & 1),
-            collation_id=collations.get(index),
-        )
-        for index, (name, column) in enumerate(zip(names, event.columns, strict=True))
-    )
-    for wire in columns:
-        storage(wire)
-    return columns
-
-
-_METADATA_ATTRIBUTE: Final = {
-    WireType.VARCHAR: "max_length",
-    WireType.VAR_STRING: "max_length",
-    WireType.STRING: "max_length",
-    WireType.BLOB: "length_size",
-    WireType.JSON: "length_size",
-    WireType.GEOMETRY: "length_size",
-    WireType.TIMESTAMP2: "fsp",
-    WireType.DATETIME2: "fsp",
-    WireType.TIME2: "fsp",
-    WireType.ENUM: "size",
-    WireType.SET: "size",
-    WireType.FLOAT: "size",
-    WireType.DOUBLE: "size",
-    WireType.BIT: "bits",
-}
-
-
-def _metadata(column: Any) -> int:
-    if column.type == WireType.NEWDECIMAL:
-        return int(column.precision) << 8 | int(column.decimals)
-    attribute = _METADATA_ATTRIBUTE.get(column.type)
-    return int(getattr(column, attribute)) if attribute else 0
-
-
-def _collations(event: Any) -> dict[int, int]:
-    """Collation ids by column index: the event lists them over text columns and over labels apart."""
-    texts = set(_STRINGS | {WireType.BLOB})
-    if event.dbms == "mariadb":
-        texts.add(WireType.GEOMETRY)
-    labels = {WireType.ENUM, WireType.SET}
-    metadata = event.optional_metadata
-    found: dict[int, int] = {}
-    for kinds, listed in (
-        (texts, metadata.charset_collation_list),
-        (labels, metadata.enum_and_set_collation_list),
-    ):
-        indexes = [i for i, column in enumerate(event.columns) if column.type in kinds]
-        found.update(zip(indexes, listed or (), strict=False))
-    return found

@@ -22,10 +22,11 @@ from pymysqlreplication.row_event import (
 
 from rowferry.changes import RawRow, TableLayout
 from rowferry.convert import Converted, binlog_converter, select_expression, text_converter
-from rowferry.decode import RowsHeader, compile_decoder, parse_rows_header, wire_columns_from_library
+from rowferry.decode import RowsHeader, compile_decoder, parse_rows_header
 from rowferry.table_map import parse_table_map
 from rowferry.table_schema import Column, ColumnType, TableId
 from rowferry_lab.servers import RunningServer
+from tests.integration.library_columns import wire_columns_from_library
 
 DATABASE = "decode_oracle"
 SESSION = "SET time_zone='+00:00', sql_mode=''"

@@ -14,13 +14,13 @@ from rowferry.changes import RowKind, TableLayout, WireColumn
 from rowferry.decode import (
     MAX_PATTERNS,
     DecodeError,
-    MetadataMissing,
     RowDecoder,
     compile_decoder,
     parse_rows_header,
-    wire_columns_from_library,
 )
 from rowferry.table_schema import TableId
+from rowferry.wire_types import MetadataMissing
+from tests.integration.library_columns import wire_columns_from_library
 
 TABLE = TableId("clinic", "patient")
 INTEGERS = {1: 8, 2: 16, 3: 32, 8: 64}
