@@ -98,10 +98,10 @@ def reconcile(
     now: the table in the catalogue, None if it is gone. rows_kept: whether the change provably left
     its rows and columns alone.
     """
-    if record.status is TableStatus.STOPPED:
-        return None
     if now is None:
         return _dropped(dataset, record)
+    if record.status is TableStatus.STOPPED:
+        return None
     if now.obstacle:
         return adopt(dataset, now, {}, load_id)
     change = diff(record.table, now)

@@ -17,7 +17,7 @@ from rowferry.destination import connect as connect_destination
 from rowferry.errors import ExitCode, RowferryError, UsageError
 from rowferry.mysql_source import connect, describe_server
 from rowferry.pipeline import Pipeline
-from rowferry.preflight import Finding, check_destination, check_source, check_tables
+from rowferry.preflight import Finding, check_destination, check_source, check_state_dir, check_tables
 from rowferry.resync import mark_for_copy
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
@@ -111,6 +111,7 @@ def _findings(settings: Settings) -> list[Finding]:
         findings += check_tables(control, settings)
     with closing(connect_destination(settings.destination)) as session:
         findings += check_destination(session, settings)
+    findings += check_state_dir(settings)
     return findings
 
 
@@ -123,7 +124,7 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.all == bool(options.tables):
-        raise UsageError("resync", reason="name the tables, or give --all")
+        raise UsageError("resync", reason="name the tables or give --all, one of the two")
     mark_for_copy(settings, options.tables)
     return Pipeline(settings, until_caught_up=True, required=options.tables).run()
 

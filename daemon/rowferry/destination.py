@@ -5,6 +5,7 @@ Names and types only; rows never pass here. Identifiers are composed with psycop
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote as url_quote
@@ -30,6 +31,14 @@ from rowferry.types import UnsupportedType, destination_type
 LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
 MAX_NAME_BYTES: Final = 63
+_REFUSALS: Final = {
+    "password authentication failed": "the password is wrong",
+    "no password supplied": "the server wants a password, and none is set",
+    r'role ".*" does not exist': "there is no such user",
+    r'database ".*" does not exist': "there is no such database",
+    "no pg_hba.conf entry": "the server's pg_hba.conf does not admit this user from here",
+    "is not permitted to log in": "the user may not log in",
+}
 _ACCESS: Final = ("28", "42501", "3D000")
 
 Session = psycopg.Connection[tuple[Any, ...]]
@@ -66,7 +75,10 @@ def connect(settings: DestinationSettings, *, autocommit: bool = True) -> Sessio
 def translate(error: psycopg.Error, operation: str, obj: str = "") -> RowferryError:
     """One of our errors for one of psycopg's, without any value of a row."""
     state = error.sqlstate or ""
-    if state.startswith(_ACCESS[0]) or state in _ACCESS[1:] or _refused(error):
+    if refusal := _refusal(error):
+        hint = "Mend the user, password or database in destination.url, destination.password"
+        return ConfigurationError(operation, obj, reason=refusal, hint=hint)
+    if state.startswith(_ACCESS[0]) or state in _ACCESS[1:]:
         reason = error.diag.message_primary or "the server refused the account or database"
         return ConfigurationError(operation, obj, reason=reason, hint="`rowferry check` prints the GRANT")
     if not state or state.startswith(("08", "57P")):
@@ -74,9 +86,10 @@ def translate(error: psycopg.Error, operation: str, obj: str = "") -> RowferryEr
     return LoadFailed(operation, obj, reason=f"Postgres error {state}")
 
 
-def _refused(error: psycopg.Error) -> bool:
+def _refusal(error: psycopg.Error) -> str:
+    """Why the server let nobody in, in words of our own; "" for any other error."""
     text = str(error)
-    return "password authentication failed" in text or 'database "' in text and "does not exist" in text
+    return next((ours for theirs, ours in _REFUSALS.items() if re.search(theirs, text)), "")
 
 
 def _first_line(error: psycopg.Error) -> str:
@@ -132,7 +145,10 @@ def columns_of(table: TableSchema) -> list[tuple[str, str]]:
     where = f"table {table.id}"
     if not table.key:
         raise TableStopped(
-            "copy", where, reason="it has no primary key and no unique key of NOT NULL columns"
+            "copy",
+            where,
+            reason="it has no primary key and no unique key of NOT NULL columns",
+            hint=f"Give it one, then run `rowferry resync {table.id.name}`; or exclude it",
         )
     if table.obstacle:
         raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")

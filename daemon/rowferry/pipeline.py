@@ -32,7 +32,7 @@ from rowferry.errors import (
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.settings import LISTEN_OFF, Settings
-from rowferry.startup import open_both, refuse_if_locked, require_streamable
+from rowferry.startup import open_both, refuse_if_locked
 from rowferry.status_server import Answer, StatusServer, as_json, as_text
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -96,7 +96,6 @@ class Pipeline:
 
     def _attempt(self) -> ExitCode:
         with open_both(self._settings) as opened:
-            require_streamable(opened)
             self._opened = True
             attempt = Attempt(
                 self._settings,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -67,7 +68,7 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
     )
     yield from _source_compression(variables)
     yield from _source_retention(variables)
-    grants = list(_source_grants(control, settings))
+    grants = list(_source_grants(control, server, settings))
     yield from grants
     if all(f.ok for f in grants):
         yield from _source_filters(control, server, settings)
@@ -125,13 +126,8 @@ def _source_retention(variables: dict[str, str]) -> Iterator[Finding]:
     else:
         yield Finding("binlog retention", "ok", detail)
     updates = variables.get("log_replica_updates", variables.get("log_slave_updates", "ON"))
-    if updates.upper() in ("OFF", "0"):
-        detail = (
-            "log_slave_updates=OFF: if this server is a replica itself, its changes are not in its binlog"
-        )
-        yield Finding("log_slave_updates", "warning", detail, "set log_slave_updates=ON, or read its source")
-    else:
-        yield Finding("log_slave_updates", "ok", f"log_slave_updates={updates}")
+    note = "" if updates.upper() in ("ON", "1") else " (must be ON if this server is itself a replica)"
+    yield Finding("log_slave_updates", "ok", f"log_slave_updates={updates}{note}")
 
 
 def _variables(control: Connection[Any]) -> dict[str, str]:
@@ -141,31 +137,37 @@ def _variables(control: Connection[Any]) -> dict[str, str]:
     return {str(k).lower(): str(v) for k, v in rows}
 
 
-def _source_grants(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
+def _source_grants(control: Connection[Any], server: SourceServer, settings: Settings) -> Iterator[Finding]:
     user, database = settings.source.user, settings.source.database
+    monitor = "BINLOG MONITOR" if server.is_mariadb else "REPLICATION CLIENT"
     grants = " ".join(str(r[0]).upper() for r in query(control, "SHOW GRANTS"))
     everything = "ALL PRIVILEGES ON *.*" in grants
-    mariadb = "BINLOG MONITOR" in grants
+    may_monitor = everything or monitor in grants or "REPLICATION CLIENT" in grants
+    may_read = everything or bool(re.search(r"REPLICATION SLAVE(?! ADMIN)", grants))
     account = f"'{user}'@'%'"
     yield _point(
         "grant REPLICATION SLAVE",
-        everything or bool(re.search(r"REPLICATION SLAVE(?! ADMIN)", grants)),
-        "to read the binlog",
+        may_read,
+        _right(may_read, "REPLICATION SLAVE", "to read the binlog"),
         f"GRANT REPLICATION SLAVE ON *.* TO {account};",
     )
     yield _point(
-        "grant REPLICATION CLIENT",
-        everything or mariadb or "REPLICATION CLIENT" in grants,
-        "to ask for the binlog position",
-        f"GRANT REPLICATION CLIENT ON *.* TO {account};",
+        f"grant {monitor}",
+        may_monitor,
+        _right(may_monitor, monitor, "to ask for the binlog position"),
+        f"GRANT {monitor} ON *.* TO {account};",
     )
     visible = query(control, _VISIBLE, (database,))
     yield _point(
         "grant SELECT",
         bool(visible),
         f"on database {database}" if visible else f"no table of database {database} can be read",
-        f"GRANT SELECT ON `{database}`.* TO {account};",
+        f"GRANT SELECT ON `{database}`.* TO {account}; or mend the database's name in source.url",
     )
+
+
+def _right(has: bool, right: str, purpose: str) -> str:
+    return f"the account has {right}" if has else f"the account lacks {right}, {purpose}"
 
 
 def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
@@ -177,7 +179,7 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
             columns_of(table)
         except TableStopped as error:
             bad += 1
-            remedy = error.hint or f"until then add {table.id.name} to tables.exclude"
+            remedy = error.hint or f"add {table.id.name} to tables.exclude"
             yield Finding(f"table {table.id.name}", "warning", error.reason, remedy)
     detail = f"{len(tables) - bad} of {len(tables)} selected tables can be copied"
     yield _point("tables", len(tables) > bad, detail, "look at tables.include and tables.exclude")
@@ -185,12 +187,12 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
 
 def check_destination(session: Session, settings: Settings) -> Iterator[Finding]:
     """Version and privileges of the destination."""
-    [(version, number, can_create, owner)] = fetch(
+    [(version, number, can_create, owner, database, user)] = fetch(
         session,
         "SELECT current_setting('server_version'), current_setting('server_version_num')::int,"
         " has_database_privilege(current_database(), 'CREATE'),"
         " (SELECT bool_and(pg_has_role(nspowner, 'USAGE')) FROM pg_namespace"
-        " WHERE nspname IN (%s, %s))",
+        " WHERE nspname IN (%s, %s)), current_database(), current_user",
         [settings.destination.dataset, settings.destination.dataset + "_staging"],
     )
     yield _point(
@@ -199,8 +201,9 @@ def check_destination(session: Session, settings: Settings) -> Iterator[Finding]
     yield _point(
         "schema",
         bool(owner) or (owner is None and can_create),
-        f"schema {settings.destination.dataset}",
-        'GRANT CREATE ON DATABASE "..." TO the account of destination.url; or make it own the schema',
+        f"schemas {settings.destination.dataset} and {settings.destination.dataset}_staging: the account"
+        " must own them, or be able to create them",
+        f'GRANT CREATE ON DATABASE "{database}" TO "{user}"; and let it own the schemas that exist',
     )
     [(encoding,)] = fetch(session, "SELECT current_setting('server_encoding') WHERE %s", [True])
     yield _point("encoding", encoding == "UTF8", f"server_encoding={encoding}", "use a database in UTF8")
@@ -215,3 +218,15 @@ def require_source(control: Connection[Any], server: SourceServer, settings: Set
             reason="; ".join(f.detail for f in failing),
             hint=f"Mend it: {' '.join(f.remedy for f in failing)} (`rowferry check` shows all points)",
         )
+
+
+def check_state_dir(settings: Settings) -> Iterator[Finding]:
+    """Whether the working folder can be written or made."""
+    folder = settings.state_dir.absolute()
+    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    yield _point(
+        "state_dir",
+        nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK),
+        f"state_dir={folder}",
+        f"let this account write {nearest}, or set state_dir to a folder of its own",
+    )

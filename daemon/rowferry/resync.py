@@ -12,6 +12,9 @@ from rowferry.changes import Statement
 from rowferry.checkpoint import forget_tables, has_tracking_tables, read_tables
 from rowferry.destination import connect, name, run_all, take_lock
 from rowferry.errors import RowferryError
+from rowferry.mysql_source import connect as connect_source
+from rowferry.mysql_source import describe_server
+from rowferry.preflight import require_source
 from rowferry.settings import Settings
 
 
@@ -24,6 +27,7 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         take_lock(session, dataset)
+        _require_source(settings)
         if not has_tracking_tables(session, dataset):
             if tables:
                 raise _unknown(tables[0])
@@ -35,6 +39,12 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
         if not tables:
             statements.append(_forget_position(dataset))
         run_all(session, statements)
+
+
+def _require_source(settings: Settings) -> None:
+    """Raise, before anything is forgotten, if the copy could not begin."""
+    with connect_source(settings.source) as control:
+        require_source(control, describe_server(control), settings)
 
 
 def _unknown(table: str) -> RowferryError:

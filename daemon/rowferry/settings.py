@@ -257,9 +257,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        if self.profile == "opendental" and not self.tables.exclude:
-            excludes = self.tables.model_copy(update={"exclude": OPENDENTAL_EXCLUDES})
-            object.__setattr__(self, "tables", excludes)
+        if self.profile == "opendental":
+            globs = tuple(dict.fromkeys((*self.tables.exclude, *OPENDENTAL_EXCLUDES)))
+            object.__setattr__(self, "tables", self.tables.model_copy(update={"exclude": globs}))
         return self
 
 
@@ -270,7 +270,9 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config: Path | Non
     ROWFERRY_CONFIG names, or `rowferry.toml` here if it exists. Raises ConfigurationError with one
     line that names the setting, never its value.
     """
-    paths = tuple(Path(p) for p in _secret_folders() if Path(p).is_dir())
+    paths = tuple(map(Path, _secret_folders()))
+    if missing := [str(p) for p in paths if not p.is_dir()]:
+        raise ConfigurationError("read the secrets", missing[0], reason="there is no such folder")
     _refuse_unknown_names(paths)
     chosen = _config_file(config)
     configured = type("Settings", (Settings,), {"toml_path": chosen, "secrets_paths": paths})

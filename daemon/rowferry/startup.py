@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -33,7 +33,7 @@ from rowferry.checkpoint import (
 )
 from rowferry.destination import Session, existing_columns, run_all, take_lock
 from rowferry.destination import connect as connect_destination
-from rowferry.errors import ConfigurationError, PositionLost, StreamStopped
+from rowferry.errors import ConfigurationError, PositionLost
 from rowferry.load_ids import LoadIds
 from rowferry.mysql_catalog import read_tables as read_catalogue
 from rowferry.mysql_catalog import selected
@@ -47,7 +47,7 @@ from rowferry.mysql_source import (
 from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.preflight import require_source
 from rowferry.settings import Settings
-from rowferry.table_schema import TableId
+from rowferry.table_schema import TableId, TableSchema
 
 
 @dataclass(slots=True)
@@ -155,6 +155,7 @@ def _bring_up_to_date(
 ) -> tuple[Decision, ...]:
     dataset = settings.destination.dataset
     found = read_catalogue(control, settings.source.database, settings.tables)
+    _require_tables(settings, found)
     records = {r.table.id: r for r in read_tables(session, dataset).values()}
     gone = [t.name for t in records if not selected(t.name, settings.tables)]
     book.records.update({t: r for t, r in records.items() if t.name not in gone})
@@ -175,6 +176,17 @@ def _bring_up_to_date(
     return tuple(decisions)
 
 
+def _require_tables(settings: Settings, found: Mapping[TableId, TableSchema]) -> None:
+    """Refuse to start, before anything is changed, if not one table would be copied."""
+    if not found:
+        raise ConfigurationError(
+            "start",
+            f"database {settings.source.database}",
+            reason="no table is selected",
+            hint="Look at tables.include and tables.exclude",
+        )
+
+
 def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_id: str) -> Decision | None:
     now = found.get(table)
     record = book.records.get(table)
@@ -183,14 +195,3 @@ def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
     return adopt(book.dataset, now, existing_columns(session, book.dataset, table.name), load_id)
-
-
-def require_streamable(opened: Opened) -> None:
-    """Raise StreamStopped if not one table can be copied."""
-    if not opened.book.records:
-        raise StreamStopped(
-            "start",
-            f"database {opened.settings.source.database}",
-            reason="no table is selected",
-            hint="Look at tables.include and tables.exclude",
-        )

@@ -340,8 +340,9 @@ def _where_to_look(scene: Scene) -> None:
     screen.line(f"  {_SAMPLE_QUERY}")
     screen.line("  SELECT * FROM raw._rowferry_freshness ORDER BY 1;")
     server, name = scene.source.server, scene.source.name
-    screen.line(f"mysql --host={server.host} --port={server.port} --user={server.user} {name}")
-    screen.line("  UPDATE patient SET BalTotal = BalTotal + 1 WHERE PatNum = 1;")
+    screen.line("with any client of MySQL or MariaDB:")
+    screen.line(f"  mysql --host={server.host} --port={server.port} --user={server.user} {name}")
+    screen.line("    UPDATE patient SET BalTotal = BalTotal + 1 WHERE PatNum = 1;")
 
 
 def _wait_for_signal(daemon: Daemon) -> None:

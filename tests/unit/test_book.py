@@ -203,11 +203,16 @@ def test_a_table_that_is_back_is_copied_again(rows_kept: bool) -> None:
     assert require_copy(decided(DROPPED, PATIENT, rows_kept=rows_kept), PATIENT).record.error == ""
 
 
-@pytest.mark.parametrize("now", [None, PATIENT, WIDER, table("id"), replace(PATIENT, engine="MyISAM")])
+@pytest.mark.parametrize("now", [PATIENT, WIDER, table("id"), replace(PATIENT, engine="MyISAM")])
 @pytest.mark.parametrize("rows_kept", [True, False])
-def test_a_stopped_table_stays_stopped(now: TableSchema | None, rows_kept: bool) -> None:
+def test_a_stopped_table_stays_stopped(now: TableSchema, rows_kept: bool) -> None:
     """Only a person resyncs it: rows of it were passed over since."""
     assert decided(STOPPED, now, rows_kept=rows_kept) is None
+
+
+def test_a_stopped_table_that_is_dropped_is_dropped() -> None:
+    """Nobody can mend what is gone; it must not keep others from being in step."""
+    assert some(decided(STOPPED, None, rows_kept=False)).record.status is DROPPED
 
 
 def test_stopping_keeps_what_is_known() -> None:

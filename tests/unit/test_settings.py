@@ -345,11 +345,11 @@ def test_a_config_file_that_is_named_must_exist(place: Place) -> None:
     assert "missing.toml" in place.refuse()
 
 
-def test_the_profile_excludes_only_where_nothing_was_chosen(place: Place) -> None:
+def test_the_profile_adds_its_excludes_to_those_chosen(place: Place) -> None:
     """OpenDental's temporary tables."""
     assert load_settings({"profile": "opendental"}).tables.exclude == OPENDENTAL_EXCLUDES
     chosen: dict[str, Any] = {"profile": "opendental", "tables": {"exclude": "x"}}
-    assert load_settings(chosen).tables.exclude == ("x",)
+    assert load_settings(chosen).tables.exclude == ("x", *OPENDENTAL_EXCLUDES)
     assert load_settings().tables.exclude == ()
 
 

@@ -115,4 +115,5 @@ def _make(directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise ConfigurationError("make the pipelines directory", str(directory), reason=reason) from None
+        hint = "Set state_dir to a folder that this account may write"
+        raise ConfigurationError("make a folder", str(directory), reason=reason, hint=hint) from None
