@@ -169,8 +169,7 @@ class Attempt:
                 applied = self.applier.apply(prepared)
                 break
             except TableRefused as error:
-                decisions = self.applier.stop_table(error.table, str(error))
-                self._observer.decided(decisions, "load")
+                self._decided(self.applier.stop_table(error.table, str(error)), "load")
         self._committed(applied)
 
     def _committed(self, applied: Applied) -> None:
@@ -179,16 +178,23 @@ class Attempt:
         self.queue.locked(lambda: self._touches.forget(applied.finished))
         self._observer.applied(applied)
         if applied.decisions:
-            self._observer.decided(applied.decisions, "batch")
+            self._decided(applied.decisions, "batch")
+
+    def _decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
+        """Tell of decisions; a table that is no longer being copied leaves the copier."""
+        for decision in decisions:
+            if decision.record.status is not TableStatus.COPYING:
+                self._copier.forget(decision.record.table.id)
+        self._observer.decided(decisions, cause)
 
     def _barrier(self, barrier: Barrier) -> None:
         cause = barrier.cause
         if isinstance(cause, SchemaChange):
             decisions = self.applier.schema_change(cause)
-            self._observer.decided(decisions, "schema change")
+            self._decided(decisions, "schema change")
         else:
             decisions = self.applier.fault(cause)
-            self._observer.decided(decisions, "rows do not fit")
+            self._decided(decisions, "rows do not fit")
         for decision in decisions:
             if decision.copy:
                 self._begin_copy(decision.record.table)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from rowferry.batch import ChunkSegment, MicroBatch, Route
 from rowferry.changes import RawRow, RowKind, SchemaChange, Transaction
@@ -122,9 +122,11 @@ class BatchQueue:
 
     def barrier(self, cause: SchemaChange | TableFault) -> None:
         """Append a barrier and wait until the loader is through with it. Raises Interrupted."""
-        item = Barrier(cause)
         with self._changed:
             self._check_open()
+            if isinstance(cause, TableFault):
+                cause = replace(cause, position=self._position)
+            item = Barrier(cause)
             self._seal()
             self._sealed.append(item)
             if isinstance(cause, SchemaChange):

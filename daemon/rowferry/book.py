@@ -102,16 +102,20 @@ def reconcile(
         return _dropped(dataset, record)
     if record.status is TableStatus.STOPPED:
         return None
-    if now.obstacle:
-        return adopt(dataset, now, {}, load_id)
+    made: list[Statement] = []
+    if now.obstacle or record.status is TableStatus.DROPPED:  # it may never have had a destination table
+        try:
+            made = [create_table(dataset, now)]
+        except TableStopped as error:
+            return stop(dataset, record, str(error))
     change = diff(record.table, now)
     if change.empty:
         if rows_kept and record.status is not TableStatus.DROPPED:
             return _relayouted(dataset, record, now, load_id)
-        return _copied(dataset, now, [], load_id, "its rows may have changed without row events")
+        return _copied(dataset, now, made, load_id, "its rows may have changed without row events")
     if change.only_added:
         try:
-            ddl = [add_columns(dataset, now, change.added)]
+            ddl = [*made, add_columns(dataset, now, change.added)]
         except TableStopped as error:
             return stop(dataset, record, str(error))
         return _copied(dataset, now, ddl, load_id, change.describe())

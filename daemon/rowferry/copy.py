@@ -33,12 +33,13 @@ from rowferry.mysql_source import (
 )
 from rowferry.position import BinlogPosition
 from rowferry.settings import CopySettings, SourceSettings
-from rowferry.table_schema import TableSchema
+from rowferry.table_schema import TableId, TableSchema
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, reached
 
 FIRST_CHUNK_ROWS: Final = 2_000
 MIN_CHUNK_ROWS: Final = 100
 _POLL_SECONDS: Final = 0.05
+_PUT_OFF_SECONDS: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,14 +132,26 @@ class Copier:
         return not self._stopping and any(j.generation == job.generation for j in self._jobs)
 
     def _copy_or_drop(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
-        """A table that changed under the copy is left to the DDL event, which begins it anew."""
+        """A table that changed under the copy is tried again; a DDL event may begin it anew before."""
         try:
             self._copy(job, rows, control)
         except SchemaMoved:
-            self._drop(job)
+            self._put_off(job)
         except TableStopped as error:
             self._drop(job)
             self._fault(error, job.table)
+
+    def forget(self, table: TableId) -> None:
+        """The table is not to be copied any longer."""
+        with self._changed:
+            self._jobs = [j for j in self._jobs if j.table.id != table]
+
+    def _put_off(self, job: CopyJob) -> None:
+        """Other jobs first."""
+        time.sleep(_PUT_OFF_SECONDS)
+        with self._changed:
+            if any(j.generation == job.generation for j in self._jobs):
+                self._jobs = [*(j for j in self._jobs if j.generation != job.generation), job]
 
     def _drop(self, job: CopyJob) -> None:
         with self._changed:
@@ -195,7 +208,7 @@ class Copier:
     ) -> Chunk:
         limit = self._chunk_rows
         started = time.monotonic()
-        found = query(rows, chunk_select(job.table, last_key, limit))
+        found = self._select(job.table, chunk_select(job.table, last_key, limit), rows)
         if isinstance(settled, SettledPosition):
             query(rows, "ROLLBACK")
         self._adapt(time.monotonic() - started, len(found))
@@ -203,6 +216,14 @@ class Copier:
         key = encode_key([found[-1][i] for i in _key_indexes(job.table)]) if found else None
         mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
         return Chunk(job, table, settled, mark, zero_dates)
+
+    @staticmethod
+    def _select(table: TableSchema, sql: str, rows: Connection[Any]) -> list[tuple[Any, ...]]:
+        try:
+            return query(rows, sql)
+        except TableStopped as error:
+            hint = f"Run REPAIR TABLE in the source, then `rowferry resync {table.id.name}`"
+            raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None
 
     def _adapt(self, seconds: float, rows: int) -> None:
         """Aim for SELECTs of `chunk_seconds`, at most doubling from one to the next."""

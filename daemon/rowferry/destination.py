@@ -6,6 +6,7 @@ Names and types only; rows never pass here. Identifiers are composed with psycop
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote as url_quote
@@ -31,6 +32,7 @@ from rowferry.types import UnsupportedType, destination_type
 LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
 MAX_NAME_BYTES: Final = 63
+LOCK_PATIENCE_SECONDS: Final = 2.0
 _REFUSALS: Final = {
     "password authentication failed": "the password is wrong",
     "no password supplied": "the server wants a password, and none is set",
@@ -131,10 +133,21 @@ def fetch(session: Session, text: str, parameters: Sequence[Any] = ()) -> list[t
 
 
 def take_lock(session: Session, dataset: str) -> None:
-    """Hold the dataset's advisory lock for the life of the session. Raises LockHeld."""
-    found = fetch(session, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", [f"rowferry:{dataset}"])
-    if not found[0][0]:
+    """Hold the dataset's advisory lock for the life of the session. Raises LockHeld.
+
+    Postgres frees a lock a moment after its session has ended: so it is asked for several times.
+    """
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    while not _try_lock(session, dataset):
+        if time.monotonic() < deadline:
+            time.sleep(0.1)
+            continue
         raise LockHeld("start", f"dataset {dataset}", reason="another instance of Rowferry is running on it")
+
+
+def _try_lock(session: Session, dataset: str) -> bool:
+    sql_text = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+    return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
 
 
 def columns_of(table: TableSchema) -> list[tuple[str, str]]:

@@ -20,6 +20,7 @@ from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _LENGTH_KINDS: Final = _TEXT_KINDS | {"binary", "varbinary"}
+_MAX_READINGS: Final = 10
 _TABLES: Final = """
 SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
@@ -55,8 +56,24 @@ def read_tables(
 ) -> dict[TableId, TableSchema]:
     """The selected tables of a database as they are now; with `touched`, only those that it names.
 
-    Raises what `mysql_source.query` raises.
+    The catalogue takes several statements, between which a table may be dropped or made: it is read
+    until two readings agree. Raises what `mysql_source.query` raises.
     """
+    found = _read_once(connection, database, tables, touched)
+    for _ in range(_MAX_READINGS):
+        again = _read_once(connection, database, tables, touched)
+        if again == found:
+            break
+        found = again
+    return found
+
+
+def _read_once(
+    connection: Connection[Any],
+    database: str,
+    tables: TableSettings,
+    touched: Callable[[str], bool] | None,
+) -> dict[TableId, TableSchema]:
     only, parameters = "", tuple[str, ...]()
     if touched is not None:
         names = [n for (n,) in query(connection, _NAMES, (database,)) if touched(n) and selected(n, tables)]
@@ -69,7 +86,7 @@ def read_tables(
     cascading = _cascading(connection, database)
     found = {}
     for name, engine, kind in rows:
-        if selected(name, tables):
+        if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
             obstacle = _VERSIONED if kind == "SYSTEM VERSIONED" else ""

@@ -14,7 +14,14 @@ from typing import Any, Final
 import pymysql
 from pymysql.connections import Connection
 
-from rowferry.errors import ConfigurationError, RowferryError, SchemaMoved, StreamStopped, Unreachable
+from rowferry.errors import (
+    ConfigurationError,
+    RowferryError,
+    SchemaMoved,
+    StreamStopped,
+    TableStopped,
+    Unreachable,
+)
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
 from rowferry.settings import SourceSettings
 
@@ -24,7 +31,8 @@ _ACCESS_DENIED: Final = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1698})
 _WHO: Final = frozenset({1045, 1698})
 _GRANT: Final = "`rowferry check` prints the GRANT"
 _NO_DATABASE: Final = 1049
-_SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176})
+_SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176, 1412})
+_UNREADABLE: Final = frozenset({1030, 1033, 1034, 1035, 1194, 1195, 1812, 1932})
 
 SourceErrors: Final = (pymysql.MySQLError, OSError)
 
@@ -92,6 +100,8 @@ def translate(error: Exception, operation: str, obj: str) -> RowferryError:
         return ConfigurationError(operation, obj, reason="there is no such database", hint="Mend source.url")
     if code in _SCHEMA_MOVED:
         return SchemaMoved(operation, obj, reason=f"the table has changed (error {code})")
+    if code in _UNREADABLE:
+        return TableStopped(operation, obj, reason=f"the source cannot read the table (error {code})")
     if isinstance(error, pymysql.ProgrammingError | pymysql.NotSupportedError):
         return StreamStopped(operation, obj, reason=f"the server refused a statement (error {code})")
     reason = "timed out" if isinstance(error, TimeoutError) else _reason(error, code)

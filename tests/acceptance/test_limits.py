@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from rowferry_lab.servers import RunningServer
@@ -139,3 +141,22 @@ def test_tables_that_the_account_no_longer_sees_are_not_taken_for_dropped(mariad
         ferry.source.run("DROP USER 'blind'@'%'")
     ferry.catch_up()
     ferry.assert_equal()
+
+
+def test_a_table_that_the_source_cannot_read_stops_alone(mariadb_ferry: Ferry) -> None:
+    """A crashed MyISAM table: the message says REPAIR TABLE; the others are copied."""
+    ferry = mariadb_ferry
+    ferry.source.run(*GOOD, "CREATE TABLE aaa_crashed (id int PRIMARY KEY, t varchar(200)) ENGINE=MyISAM")
+    with ferry.source.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO aaa_crashed VALUES (%s, %s)", [(n, "x" * 150) for n in range(500)])
+    ferry.source.run("FLUSH TABLES aaa_crashed")
+    [(folder,)] = ferry.source.rows("SELECT @@datadir")
+    data = Path(folder) / ferry.source.name / "aaa_crashed.MYD"
+    if not data.exists():
+        pytest.skip("the source's files are not on this machine")
+    with data.open("r+b") as file:
+        file.truncate(1000)
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    assert ferry.tracked("state", "aaa_crashed") == "stopped"
+    assert "REPAIR TABLE" in ferry.tracked("error", "aaa_crashed")
+    ferry.assert_equal("good")

@@ -137,7 +137,7 @@ def test_readers_see_transactions_of_several_tables_whole(mariadb_ferry: Ferry) 
         daemon.wait_state("a", "streaming")
         daemon.wait_state("b", "streaming")
         with ferry.destination.connect() as reader, connection.cursor() as cursor:
-            for amount in range(1, 120):
+            for amount in range(1, 20_000):
                 cursor.execute("UPDATE a SET v = v - %s", (amount,))
                 cursor.execute("UPDATE b SET v = v + %s", (amount,))
                 connection.commit()
@@ -145,8 +145,10 @@ def test_readers_see_transactions_of_several_tables_whole(mariadb_ferry: Ferry) 
                 assert row == (1000,)
                 found = reader.execute("SELECT v FROM raw.b").fetchone()
                 seen.add(int(found[0]) if found else -1)
+                if len(seen) >= 5:
+                    break
         wait_until("lag is 0", lambda: daemon.status()["replication_lag_seconds"] == 0.0)
-    assert len(seen) > 1, "the reader saw only one state; the test showed nothing"
+    assert len(seen) >= 5, "the reader saw hardly any states; the test showed nothing"
 
 
 def test_file_and_position_serve_where_there_is_no_gtid(

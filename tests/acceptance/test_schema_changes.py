@@ -204,3 +204,39 @@ def test_row_images_without_all_columns_stop_that_table(ferry: Ferry) -> None:
         assert "binlog_row_image=FULL" in daemon.table("pet")["error"]
         _streams_on(ferry, daemon, 44)
         assert daemon.stop() == 0
+
+
+def test_a_stopped_table_that_comes_back_unfit_stops_again(mariadb_ferry: Ferry) -> None:
+    """A nightly DROP and CREATE of a table without a key, or with a type not carried, ends nothing."""
+    ferry = mariadb_ferry
+    unfit = ("CREATE TABLE nokey (a int)", "CREATE TABLE shape (a int PRIMARY KEY, g geometry)")
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        ferry.source.run(*unfit)
+        daemon.wait_state("shape", "stopped")
+        ferry.source.run("DROP TABLE nokey", "DROP TABLE shape")
+        daemon.wait_state("shape", "dropped")
+        ferry.source.run(*unfit)
+        daemon.wait_state("shape", "stopped")
+        daemon.wait_state("nokey", "stopped")
+        _streams_on(ferry, daemon, 45)
+        assert daemon.stop() == 0
+    ferry.source.run("ALTER TABLE nokey ADD PRIMARY KEY (a)", "INSERT INTO nokey VALUES (4)")
+    assert ferry.run("resync", "nokey").returncode == 0
+    ferry.assert_equal("nokey", "pet", "other")
+
+
+def test_a_key_that_goes_and_comes_back_does_not_end_the_copy(mariadb_ferry: Ferry) -> None:
+    """A chunk that meets a table without its index is tried again; nothing waits for ever."""
+    ferry = mariadb_ferry
+    ferry.source.run("CREATE TABLE uq (k int NOT NULL, v int, UNIQUE KEY ukey (k)) ENGINE=InnoDB")
+    with ferry.source.connect() as connection, connection.cursor() as cursor:
+        cursor.executemany("INSERT INTO uq VALUES (%s, 1)", [(n,) for n in range(3000)])
+    with ferry.daemon(ROWFERRY_COPY__MAX_CHUNK_ROWS="20") as daemon:
+        daemon.wait_ready()
+        ferry.source.run("DROP INDEX ukey ON uq", "CREATE UNIQUE INDEX ukey ON uq (k)")
+        wait_until("uq is settled", lambda: daemon.table("uq").get("state") in ("streaming", "stopped"))
+        assert daemon.stop() == 0
+    assert ferry.run("resync", "uq").returncode == 0
+    ferry.assert_equal("uq")
