@@ -8,15 +8,17 @@ Pure: no threads, no clocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from rowferry.carry import Form, SetAside
 from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout
-from rowferry.convert import Converted, LayoutMismatch, binlog_converter
+from rowferry.convert import LayoutMismatch
 from rowferry.decode import DecodeError, RowDecoder, compile_decoder
 from rowferry.errors import TableStopped
+from rowferry.policies import ColumnConverter, binlog_column
 from rowferry.position import BinlogPosition
 from rowferry.table_schema import TableId, TableSchema
 from rowferry.types import UnsupportedType
@@ -35,9 +37,12 @@ class Route:
     layout: TableLayout
     decoder: RowDecoder
     key: Callable[[RawRow], Hashable]
-    key_indexes: tuple[int, ...]
-    names: tuple[str, ...]
-    converters: tuple[Callable[[Sequence[Any]], Converted], ...]
+    form: Form
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns in the images' order."""
+        return self.form.names
 
 
 def make_route(table: TableSchema, layout: TableLayout) -> Route:
@@ -57,17 +62,17 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
         decoder = compile_decoder(layout)
     except DecodeError as error:
         raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
-    return Route(table, layout, decoder, itemgetter(*indexes), indexes, names, converters)
+    return Route(table, layout, decoder, itemgetter(*indexes), Form(table, names, converters))
 
 
-def _converter(table: TableSchema, layout: TableLayout, index: int) -> Callable[[Sequence[Any]], Converted]:
+def _converter(table: TableSchema, layout: TableLayout, index: int) -> ColumnConverter:
     wire = layout.columns[index]
     column = table.column(wire.name)
     where = f"table {table.id}, column {wire.name}"
     if column is None:
         raise TableStopped("decode rows", where, reason="the table has no such column")
     try:
-        return binlog_converter(wire, column)
+        return binlog_column(wire, column, key=wire.name in table.key)
     except (LayoutMismatch, UnsupportedType) as error:
         raise TableStopped("decode rows", where, reason=str(error)) from None
 
@@ -143,7 +148,8 @@ class ChunkSegment:
     table: TableSchema
     upserts: pa.Table
     mark: ChunkMark
-    zero_dates: int = 0
+    aside: tuple[SetAside, ...] = ()
+    zero_dates: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

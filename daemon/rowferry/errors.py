@@ -108,6 +108,16 @@ class TableStopped(RowferryError):
     """One table cannot be carried exactly; it stops, the others go on."""
 
     kind = "table"
+    policy = ""
+
+
+class RowRefused(TableStopped):
+    """A row cannot be carried, and its column's policy is to stop the table. policy: which one."""
+
+    def __init__(self, policy: str, obj: str, *, reason: str, hint: str) -> None:
+        """obj: table, column and key of the row."""
+        self.policy = policy
+        super().__init__("carry a value", obj, reason=reason, hint=hint)
 
 
 class TableRefused(TableStopped):

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.column_settings import configured
 from rowferry.mysql_source import query
-from rowferry.settings import TableSettings
+from rowferry.settings import Settings, TableSettings
 from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
@@ -46,6 +48,25 @@ def selected(name: str, tables: TableSettings) -> bool:
     """Whether a table of that name is to be copied."""
     included = any(fnmatchcase(name, glob) for glob in tables.include)
     return included and not any(fnmatchcase(name, glob) for glob in tables.exclude)
+
+
+def read_configured(
+    connection: Connection[Any], settings: Settings, touched: Callable[[str], bool] | None = None
+) -> dict[TableId, TableSchema]:
+    """The selected tables with what the settings say of them and their columns; see `read_tables`."""
+    rename, columns = settings.tables.rename, settings.columns
+    found = read_tables(connection, settings.source.database, settings.tables, touched)
+    named = {table: configured(schema, columns, rename) for table, schema in found.items()}
+    return {table: _unless_taken(schema, rename) for table, schema in named.items()}
+
+
+def _unless_taken(table: TableSchema, rename: Mapping[str, str]) -> TableSchema:
+    """A table whose destination name another one was given has an obstacle."""
+    takers = [source for source, target in rename.items() if target == table.id.name != source]
+    if not takers or table.target:
+        return table
+    obstacle = f"its name in the destination was given to table {takers[0]} (tables.rename)"
+    return replace(table, obstacle=obstacle)
 
 
 def read_tables(

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.column_settings import unused
 from rowferry.destination import Session, columns_of, fetch
 from rowferry.errors import ConfigurationError, TableStopped
-from rowferry.mysql_catalog import read_tables
+from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import SourceServer, binlog_filters, query
 from rowferry.settings import Settings
 
@@ -172,7 +173,7 @@ def _right(has: bool, right: str, purpose: str) -> str:
 
 def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
     """Which of the selected tables cannot be copied, and why."""
-    tables = read_tables(control, settings.source.database, settings.tables)
+    tables = read_configured(control, settings)
     bad = 0
     for table in tables.values():
         try:
@@ -181,6 +182,11 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
             bad += 1
             remedy = error.hint or f"add {table.id.name} to tables.exclude"
             yield Finding(f"table {table.id.name}", "warning", error.reason, remedy)
+    for section in unused(settings.columns, settings.tables.rename, list(tables.values())):
+        detail = "it fits no column of a selected table" if section.startswith("col") else "no such table"
+        yield Finding(
+            f"setting {section}", "warning", detail, "look at its spelling, small letters and large"
+        )
     detail = f"{len(tables) - bad} of {len(tables)} selected tables can be copied"
     yield _point("tables", len(tables) > bad, detail, "look at tables.include and tables.exclude")
 

@@ -193,7 +193,7 @@ def test_columns_are_found_by_name() -> None:
     found = make_route(schema, seen)
     assert found.names == ("age", "name", "id")
     assert found.key((b"5", b"x", 1)) == 1
-    assert found.key_indexes == (2,)
+    assert found.form.key_indexes == (2,)
 
 
 @pytest.mark.parametrize(

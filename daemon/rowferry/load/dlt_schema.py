@@ -15,8 +15,8 @@ from dlt.common.schema import Schema
 from dlt.common.schema.utils import pipeline_state_table
 
 from rowferry.load.merge import LOAD_ID, LOADED_AT
+from rowferry.overrides import column_type
 from rowferry.table_schema import Column, TableSchema
-from rowferry.types import destination_type
 
 Document = dict[str, Any]
 _SEEN: Final = {"seen-data": True}
@@ -62,7 +62,7 @@ def _column(column: Column, *, key: bool) -> Document:
 
 def _data_type(column: Column) -> Document:
     """dlt's data type and its parameters."""
-    arrow = destination_type(column.type).arrow
+    arrow = column_type(column).arrow
     found = (describe(arrow, column) for is_kind, describe in _KINDS if is_kind(arrow))
     return next(found, {"data_type": "text"})
 
