@@ -20,8 +20,8 @@ PACKAGE = Path(rowferry.__file__).parent
 TIERS = (
     "errors position failpoints",
     "table_schema changes settings",
-    "types wire_types table_map decode charset_tables charsets arrays decimals temporal convert ddl"
-    " transaction batch assemble touched lag load_ids chunk_sql",
+    "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json convert"
+    " ddl transaction batch assemble touched lag load_ids chunk_sql",
     "mysql_source mysql_catalog binlog destination checkpoint load metrics logs book status_server"
     " batch_queue",
     "copy monitor applier feeder preflight resync status",
