@@ -25,6 +25,7 @@ from rowferry.arrays import (
 from rowferry.changes import WireColumn
 from rowferry.charsets import charset_of_collation, text_decoder
 from rowferry.decimals import wire_decimal
+from rowferry.mysql_json import text_json, wire_json
 from rowferry.table_schema import Column
 from rowferry.types import destination_type
 from rowferry.wire_types import WireType, describe
@@ -64,6 +65,7 @@ _WIRE_TYPES: Final = {
     "datetime": {WireType.DATETIME, WireType.DATETIME2},
     "timestamp": {WireType.TIMESTAMP, WireType.TIMESTAMP2},
     "time": {WireType.TIME, WireType.TIME2},
+    "json": {WireType.JSON},
     **_STRING_TYPES,
 }
 _TIMES: Final = frozenset({"time", "datetime", "timestamp"})
@@ -87,6 +89,8 @@ def binlog_converter(wire: WireColumn, column: Column) -> Converter:
         return _padded_bytes(wire.metadata)
     if base in _BYTES:
         return _array(kind)
+    if base == "json":
+        return wire_json(column.name)
     if base == "mediumint":
         return _mediumint(wire)
     if base == "decimal":
@@ -177,6 +181,8 @@ def text_converter(column: Column) -> Converter:
         return temporal.text_datetime(name, column.type.fraction, kind)
     if base == "time":
         return temporal.text_time(name)
+    if base == "json":
+        return text_json(name)
     return _number_text(kind, name)
 
 

@@ -83,4 +83,5 @@ _MAKERS: Final[dict[str, Callable[[ColumnType], DestinationType]]] = {
         f"timestamp({s.fraction}) with time zone", pa.timestamp("us", tz="UTC")
     ),
     "time": lambda _: DestinationType("interval", pa.string()),
+    "json": lambda _: DestinationType("jsonb", pa.large_string()),
 }

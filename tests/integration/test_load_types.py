@@ -164,6 +164,36 @@ def test_each_value_of_a_type_arrives_exactly(
     assert found[-1] == (None,)
 
 
+JSON = {
+    "null": "null",
+    "{}": "{}",
+    '""': '""',
+    '"\\""': '"\\""',
+    '"a\\n\\\\.\\n, \\"b\\", \\\\N"': '"a\\n\\\\.\\n, \\"b\\", \\\\N"',
+    '"\\u0001\x7f Grüße 漢字 😀 \\\\u0000"': '"\\u0001\x7f Grüße 漢字 😀 \\\\u0000"',
+    '{"": 1, "b": [1.10, -0.5], "aa": {"ü": null}}': '{"": 1, "b": [1.10, -0.5], "aa": {"ü": null}}',
+    f"[{'9' * 65}, -0.{'0' * 29}1]": f"[{'9' * 65}, -0.{'0' * 29}1]",
+    "[18446744073709551615, -9223372036854775808]": "[18446744073709551615, -9223372036854775808]",
+    "[1e308, 1.7976931348623157e308]": f"[1{'0' * 308}, 17976931348623157{'0' * 292}]",
+    "[5e-324, 2.5e-16]": f"[0.{'0' * 323}5, 0.00000000000000025]",
+    "[1.0, 100.00, 1e15]": "[1.0, 100.00, 1000000000000000]",
+    "[-0.0]": "[0.0]",
+    "[" * 100 + "]" * 100: "[" * 100 + "]" * 100,
+}
+
+
+@pytest.mark.parametrize("destination", ["postgres_15", "postgres_17"], indirect=True)
+def test_json_arrives_with_every_digit(destination_database: DestinationDatabase, tmp_path: Path) -> None:
+    """jsonb writes numbers in its own way, and has no minus zero; no digit is lost."""
+    table = table_of("documents", {"id": BIGINT, "value": ColumnType("json")})
+    make_tables(destination_database, table)
+    texts = [*JSON, f'["{"x" * 3_000_000}"]', None]
+    with loader_for(destination_database, tmp_path, table) as loader:
+        loader.load(request_of(load_of(table, [{"id": n, "value": t} for n, t in enumerate(texts)])))
+    found = destination_database.rows(f"SELECT value::text FROM {DATASET}.documents ORDER BY id")
+    assert [value for (value,) in found] == [*JSON.values(), *texts[-2:]]
+
+
 ODD_NAMES = (
     "select",
     "MixedCase",

@@ -20,7 +20,7 @@ PACKAGE = Path(rowferry.__file__).parent
 TIERS = (
     "errors position failpoints",
     "table_schema changes column_settings setting_groups settings",
-    "types wire_types table_map decode charset_tables charsets arrays decimals temporal convert ddl"
+    "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json convert ddl"
     " transaction overrides zero_dates policies carry batch assemble touched lag load_ids chunk_sql key_sql",
     "mysql_source mysql_catalog binlog destination checkpoint load metrics logs book status_server"
     " batch_queue quarantine",

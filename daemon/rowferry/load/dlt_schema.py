@@ -62,7 +62,10 @@ def _column(column: Column, *, key: bool) -> Document:
 
 def _data_type(column: Column) -> Document:
     """dlt's data type and its parameters."""
-    arrow = column_type(column).arrow
+    kind = column_type(column)
+    if kind.postgres == "jsonb":
+        return {"data_type": "json"}
+    arrow = kind.arrow
     found = (describe(arrow, column) for is_kind, describe in _KINDS if is_kind(arrow))
     return next(found, {"data_type": "text"})
 
