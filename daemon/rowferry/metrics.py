@@ -30,6 +30,8 @@ ERROR_KINDS: Final = (
     "load",
     "internal",
 )
+NO_EVENT: Final = "0"
+"""The type that both families keep for no event at all: unknown events are there, at 0, from the start."""
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -80,6 +82,12 @@ class Metrics:
             registry=registry,
         ).labels(source)
         self._errors = Counter("rowferry_errors", "Errors by kind.", ["source", "kind"], registry=registry)
+        self._unknown_events = Counter(
+            "rowferry_unknown_events",
+            "Binlog events of a type that is not known; each stops the stream.",
+            ["source", "type"],
+            registry=registry,
+        )
         self._reconnects = Counter(
             "rowferry_reconnects", "New attempts.", ["source", "side"], registry=registry
         )
@@ -94,6 +102,7 @@ class Metrics:
             self._state.labels(self._source, state).set(0)
         for kind in ERROR_KINDS:
             self._errors.labels(self._source, kind)
+        self._unknown_events.labels(self._source, NO_EVENT)
         for side in ("source", "destination"):
             self._connected.labels(self._source, side).set(0)
             self._reconnects.labels(self._source, side)
@@ -149,6 +158,10 @@ class Metrics:
     def error(self, kind: str) -> None:
         """An error of one of ERROR_KINDS."""
         self._errors.labels(self._source, kind).inc()
+
+    def unknown_event(self, number: int) -> None:
+        """The stream stopped for an event of that type."""
+        self._unknown_events.labels(self._source, str(number)).inc()
 
     def reconnect(self, side: str) -> None:
         """A new attempt after a failure on that side."""

@@ -21,8 +21,8 @@ TIERS = (
     "errors position failpoints",
     "table_schema changes settings",
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal convert ddl"
-    " transaction batch assemble touched lag load_ids chunk_sql",
-    "mysql_source mysql_catalog binlog destination checkpoint load metrics logs book status_server"
+    " transaction batch assemble touched lag load_ids chunk_sql payload binlog_events",
+    "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"
     " batch_queue",
     "copy monitor applier feeder preflight resync status",
     "__init__ startup attempt board loading pipeline cli __main__",
