@@ -73,6 +73,10 @@ CHECKSUM_SIZE: Final = 4
 _HEADER: Final = struct.Struct("<IBIIIH")
 
 
+class EventError(ValueError):
+    """A body that is too short for its kind; the message holds no content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One event: its header's fields, and where in `data` its body is, without a checksum.
@@ -88,6 +92,11 @@ class Event:
     data: bytes
     start: int
     end: int
+
+    def require(self, size: int) -> None:
+        """Raise EventError if the body has fewer bytes."""
+        if self.end - self.start < size:
+            raise EventError("it ends early")
 
 
 def kind_of(data: bytes, at: int) -> int:
@@ -112,6 +121,12 @@ def checksum_algorithm(data: bytes) -> int:
     return data[-CHECKSUM_SIZE - 1]
 
 
+_QUERY_FIELDS: Final = 13
+_GTID_FIELDS: Final = 25
+_MARIADB_GTID_FIELDS: Final = 13
+_ROTATE_FIELDS: Final = 8
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """A statement and the session's default database."""
@@ -121,14 +136,17 @@ class Query:
 
 
 def read_query(event: Event) -> Query:
-    """The body of a QUERY event, or of MariaDB's compressed one. Raises PayloadError if that is damaged.
+    """The body of a QUERY event, or of MariaDB's compressed one.
 
-    Fixed fields, status variables, database, a zero byte, text; only the text is ever compressed.
+    Fixed fields, status variables, database, a zero byte, text; only the text is ever compressed. Raises
+    EventError where it is cut short, PayloadError where the compressed text is damaged.
     """
+    event.require(_QUERY_FIELDS)
     data, start = event.data, event.start
     variables_length = int.from_bytes(data[start + 11 : start + 13], "little")
-    schema = start + 13 + variables_length
+    schema = start + _QUERY_FIELDS + variables_length
     text_at = schema + data[start + 8] + 1
+    event.require(text_at - start)
     text = data[text_at : event.end]
     if event.kind == QUERY_COMPRESSED:
         text = uncompressed_record(data, text_at, event.end)
@@ -146,7 +164,8 @@ class MysqlGtid:
 
 
 def read_mysql_gtid(event: Event) -> MysqlGtid:
-    """The body of a GTID or ANONYMOUS_GTID event."""
+    """The body of a GTID or ANONYMOUS_GTID event. Raises EventError where it is cut short."""
+    event.require(_GTID_FIELDS)
     body, start = event.data, event.start
     number = int.from_bytes(body[start + 17 : start + 25], "little")
     return MysqlGtid(_uuid_text(body[start + 1 : start + 17]), number, _commit_time_us(event))
@@ -180,8 +199,28 @@ class MariadbGtid:
 
 
 def read_mariadb_gtid(event: Event) -> MariadbGtid:
-    """The body of a GTID event of MariaDB (https://mariadb.com/kb/en/gtid_event/)."""
+    """The body of MariaDB's GTID event (https://mariadb.com/kb/en/gtid_event/). Raises EventError."""
+    event.require(_MARIADB_GTID_FIELDS)
     sequence, domain, flags = struct.unpack_from("<QIB", event.data, event.start)
     return MariadbGtid(
         domain, event.server_id, sequence, not flags & _MARIADB_STANDALONE, bool(flags & _MARIADB_XA)
     )
+
+
+def read_rotate(event: Event) -> tuple[str, int]:
+    """The file that follows and the offset in it, of a ROTATE event. Raises EventError."""
+    event.require(_ROTATE_FIELDS)
+    offset = int.from_bytes(event.data[event.start : event.start + _ROTATE_FIELDS], "little")
+    return _file_name(event.data[event.start + _ROTATE_FIELDS : event.end]), offset
+
+
+def read_heartbeat(event: Event) -> str:
+    """The file that a HEARTBEAT event is about. Raises EventError."""
+    return _file_name(event.data[event.start : event.end])
+
+
+def _file_name(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise EventError("it names a file in another encoding than UTF-8") from None

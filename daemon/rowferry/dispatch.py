@@ -8,14 +8,13 @@ events out of a compressed transaction, and plain bodies out of compressed ones.
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, Final
 
 from rowferry import binlog_events as events
 from rowferry import failpoints
-from rowferry.binlog_events import Event
+from rowferry.binlog_events import Event, EventError
 from rowferry.changes import Heartbeat, RowEvent, SchemaChange, TableLayout, Transaction
 from rowferry.decode import DecodeError, parse_rows_header
 from rowferry.errors import StreamStopped
@@ -128,10 +127,10 @@ class EventDispatcher:
         """Bytes that are not what they should be stop the stream, and name the event."""
         try:
             yield
-        except (DecodeError, PayloadError) as error:
+        except (DecodeError, EventError, PayloadError) as error:
             raise self._stopped(f"an event that cannot be read: {error}", event.kind) from None
-        except (IndexError, struct.error, UnicodeDecodeError):
-            raise self._stopped("an event that is cut short or malformed", event.kind) from None
+        except UnicodeDecodeError:
+            raise self._stopped("a table map whose names are not UTF-8", event.kind) from None
 
     def _payload(self, event: Event) -> Completed:
         """A whole transaction, compressed; it ends where this event does. Nothing leaves before the end."""
@@ -156,6 +155,7 @@ class EventDispatcher:
         with self._reading(event):
             header = parse_rows_header(event.kind, data, event.start)
             start = header.start
+            event.require(start - event.start)
             if event.kind in events.COMPRESSED_ROWS:
                 data = uncompressed_record(data, start, end)
                 start, end = 0, len(data)
@@ -240,7 +240,7 @@ class EventDispatcher:
 
     def _heartbeat(self, event: Event) -> list[StreamItem]:
         with self._reading(event):
-            file = event.data[event.start : event.end].decode()
+            file = events.read_heartbeat(event)
         if not self._assembler.open and event.log_pos and file == self._position.file:
             offset = widen_offset(self._position.offset & ~0xFFFFFFFF, event.log_pos)
             if offset > self._position.offset:
@@ -248,9 +248,8 @@ class EventDispatcher:
         return [Heartbeat(self._position)]
 
     def _rotate(self, event: Event) -> list[StreamItem]:
-        offset = int.from_bytes(event.data[event.start : event.start + 8], "little")
         with self._reading(event):
-            file = event.data[event.start + 8 : event.end].decode()
+            file, offset = events.read_rotate(event)
         if file != self._position.file or event.timestamp:
             self._tables = {}
         if file != self._position.file:
