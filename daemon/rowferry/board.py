@@ -15,7 +15,7 @@ from rowferry.attempt import Attempt
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableStatus, to_time
-from rowferry.errors import RowferryError
+from rowferry.errors import RowferryError, StreamStopped
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
@@ -134,6 +134,8 @@ class Board:
             self.metrics.connected(side, False)
         if error.kind in ("load", "table_load"):
             self.metrics.failed_batch()
+        if isinstance(error, StreamStopped) and error.unknown_event is not None:
+            self.metrics.unknown_event(error.unknown_event)
 
     def waiting(self) -> None:
         """The run loop is alive while it waits to try again."""

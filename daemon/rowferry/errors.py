@@ -97,6 +97,19 @@ class StreamStopped(RowferryError):
 
     kind = "stream"
 
+    def __init__(
+        self,
+        operation: str,
+        obj: str = "",
+        *,
+        reason: str = "",
+        hint: str = "",
+        unknown_event: int | None = None,
+    ) -> None:
+        """unknown_event: the type number of a binlog event that nobody here knows, if that is why."""
+        self.unknown_event = unknown_event
+        super().__init__(operation, obj, reason=reason, hint=hint)
+
 
 class PositionLost(StreamStopped):
     """The checkpoint's binlog position no longer exists on this server."""

@@ -32,6 +32,8 @@ ERROR_KINDS: Final = (
 )
 ZERO_DATE_ACTIONS: Final = ("null", "literal", "keep")
 POLICIES: Final = ("zero_date", "invalid_text", "misfit")
+NO_EVENT: Final = "0"
+"""The type that both families keep for no event at all: unknown events are there, at 0, from the start."""
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -75,6 +77,9 @@ class Metrics:
             registry=registry,
         ).labels(source)
         self._errors = self._counter("errors", "Errors by kind.", "kind")
+        self._unknown_events = self._counter(
+            "unknown_events", "Binlog events of a type that is not known; each stops the stream.", "type"
+        )
         self._reconnects = self._counter("reconnects", "New attempts.", "side")
         self._zero_dates = self._counter("zero_dates", "Zero dates by what they became.", "table", "action")
         self._set_aside = self._counter("quarantined_rows", "Rows that were set aside.", "table", "reason")
@@ -94,6 +99,7 @@ class Metrics:
             self._state.labels(self._source, state).set(0)
         for kind in ERROR_KINDS:
             self._errors.labels(self._source, kind)
+        self._unknown_events.labels(self._source, NO_EVENT)
         for side in ("source", "destination"):
             self._connected.labels(self._source, side).set(0)
             self._reconnects.labels(self._source, side)
@@ -167,6 +173,10 @@ class Metrics:
     def error(self, kind: str) -> None:
         """An error of one of ERROR_KINDS."""
         self._errors.labels(self._source, kind).inc()
+
+    def unknown_event(self, number: int) -> None:
+        """The stream stopped for an event of that type."""
+        self._unknown_events.labels(self._source, str(number)).inc()
 
     def reconnect(self, side: str) -> None:
         """A new attempt after a failure on that side."""

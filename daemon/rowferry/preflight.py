@@ -67,7 +67,7 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
     yield _point(
         "server_id", server.server_id != 0, f"server_id={server.server_id}", "SET GLOBAL server_id = 1;"
     )
-    yield from _source_compression(variables)
+    yield from _source_row_values(variables)
     yield from _source_retention(variables)
     grants = list(_source_grants(control, server, settings))
     yield from grants
@@ -76,7 +76,6 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
 
 
 _WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
-_OFF: Final = ("binlog_transaction_compression", "log_bin_compress")
 _OTHERS: Final = (
     "binlog_row_value_options",
     "binlog_expire_logs_seconds",
@@ -87,15 +86,7 @@ _OTHERS: Final = (
 _WEEK_SECONDS: Final = 7 * 86_400
 
 
-def _source_compression(variables: dict[str, str]) -> Iterator[Finding]:
-    for name in _OFF:
-        if name in variables:
-            yield _point(
-                name,
-                variables[name] in ("OFF", "0"),
-                f"{name}={variables[name]}",
-                f"SET GLOBAL {name} = OFF;",
-            )
+def _source_row_values(variables: dict[str, str]) -> Iterator[Finding]:
     if "binlog_row_value_options" in variables:
         options = variables["binlog_row_value_options"]
         yield _point(
@@ -132,7 +123,7 @@ def _source_retention(variables: dict[str, str]) -> Iterator[Finding]:
 
 
 def _variables(control: Connection[Any]) -> dict[str, str]:
-    names = ("log_bin", *_WANTED, *_OFF, *_OTHERS)
+    names = ("log_bin", *_WANTED, *_OTHERS)
     marks = ", ".join(["%s"] * len(names))
     rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
     return {str(k).lower(): str(v) for k, v in rows}

@@ -37,6 +37,7 @@ def test_every_state_kind_side_and_result_is_there_at_the_start() -> None:
     metrics = new()
     assert all(value(metrics, "state", state=s) == 0 for s in STATES)
     assert all(value(metrics, "errors_total", kind=k) == 0 for k in ERROR_KINDS)
+    assert value(metrics, "unknown_events_total", type="0") == 0
     for side in ("source", "destination"):
         assert value(metrics, "connected", side=side) == 0
         assert value(metrics, "reconnects_total", side=side) == 0
@@ -105,12 +106,14 @@ def test_the_rest_is_kept_as_told() -> None:
     metrics.gauge("replication_lag_seconds", 1.5)
     metrics.add("checkpoint_regressions", 2)
     metrics.error("load")
+    metrics.unknown_event(99)
     metrics.reconnect("source")
     metrics.connected("source", True)
     metrics.tables({"stopped": 3})
     assert value(metrics, "replication_lag_seconds") == 1.5
     assert value(metrics, "checkpoint_regressions_total") == 2
     assert value(metrics, "errors_total", kind="load") == 1
+    assert value(metrics, "unknown_events_total", type="99") == 1
     assert value(metrics, "reconnects_total", side="source") == 1
     assert value(metrics, "connected", side="source") == 1
     assert value(metrics, "tables", state="stopped") == 3
