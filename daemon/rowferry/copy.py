@@ -20,7 +20,7 @@ from rowferry import failpoints
 from rowferry.assemble import keys_of, not_carriable
 from rowferry.batch import ChunkMark, ChunkSegment
 from rowferry.checkpoint import CopyProgress
-from rowferry.chunk_sql import chunk_select, encode_key
+from rowferry.chunk_sql import chunk_select, encode_key, key_values
 from rowferry.convert import ValueNotCarriable, text_converter
 from rowferry.errors import SchemaMoved, TableStopped
 from rowferry.mysql_source import (
@@ -213,7 +213,7 @@ class Copier:
             query(rows, "ROLLBACK")
         self._adapt(time.monotonic() - started, len(found))
         table, zero_dates = _convert(job.table, found)
-        key = encode_key([found[-1][i] for i in _key_indexes(job.table)]) if found else None
+        key = encode_key(key_values(job.table, found[-1])) if found else None
         mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
         return Chunk(job, table, settled, mark, zero_dates)
 
@@ -241,15 +241,10 @@ def settles_by_time(server: SourceServer, table: TableSchema) -> bool:
     return not server.gtid
 
 
-def _key_indexes(table: TableSchema) -> list[int]:
-    names = [c.name for c in table.columns]
-    return [names.index(k) for k in table.key]
-
-
 def _convert(table: TableSchema, rows: Sequence[Sequence[Any]]) -> tuple[pa.Table, int]:
     columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(table.columns)
     arrays, zero_dates = {}, 0
-    for column, values in zip(table.columns, columns, strict=True):
+    for column, values in zip(table.columns, columns[: len(table.columns)], strict=True):
         try:
             converted = text_converter(column)(values)
         except ValueNotCarriable as error:
