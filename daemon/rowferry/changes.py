@@ -35,8 +35,9 @@ class WireColumn:
 
     type_code: the MySQL protocol's type number, with ENUM, SET and CHAR told apart
     (https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html). metadata: the event's
-    own bytes for it as an integer (the meaning depends on the type, `decode` knows). charset:
-    collation id of text columns, None where the event names none.
+    own bytes for it as an integer (the meaning depends on the type, `decode` knows). collation_id: of
+    text, ENUM and SET columns, None where the event names none. labels: of ENUM and SET, in that
+    collation's character set; empty where the event names none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class WireColumn:
     unsigned: bool = False
     nullable: bool = True
     collation_id: int | None = None
+    labels: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from rowferry import temporal
+from rowferry import fixed_kinds, geometry, labels, temporal
 from rowferry.arrays import (
     Converted,
     LayoutMismatch,
@@ -66,8 +66,18 @@ _WIRE_TYPES: Final = {
     "timestamp": {WireType.TIMESTAMP, WireType.TIMESTAMP2},
     "time": {WireType.TIME, WireType.TIME2},
     "json": {WireType.JSON},
+    "enum": {WireType.ENUM},
+    "set": {WireType.SET},
+    "bit": {WireType.BIT},
+    "year": {WireType.YEAR},
+    "vector": {WireType.VECTOR, WireType.VARCHAR},
+    "uuid": {WireType.STRING},
+    "inet4": {WireType.STRING},
+    "inet6": {WireType.STRING},
+    **dict.fromkeys(geometry.KINDS, {WireType.GEOMETRY}),
     **_STRING_TYPES,
 }
+_ADDRESS_BYTES: Final = {"uuid": 16, "inet4": 4, "inet6": 16}
 _TIMES: Final = frozenset({"time", "datetime", "timestamp"})
 _SIGNED: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _NEW_TEMPORAL: Final = frozenset({WireType.TIMESTAMP2, WireType.DATETIME2, WireType.TIME2})
@@ -77,8 +87,8 @@ def binlog_converter(wire: WireColumn, column: Column) -> Converter:
     """A function from raw values of the binlog (see `decode`) to that catalogue column's array.
 
     Raises LayoutMismatch if the wire's column cannot be the catalogue's (another type, signedness,
-    precision, fraction, text against bytes, BINARY of another length), UnsupportedType for a type or
-    character set that is not carried yet.
+    precision, fraction, text against bytes, BINARY or BIT of another length, no labels), UnsupportedType
+    for a type or character set that is not carried yet.
     """
     kind = destination_type(column.type).arrow
     _check_layout(wire, column)
@@ -95,7 +105,7 @@ def binlog_converter(wire: WireColumn, column: Column) -> Converter:
         return _mediumint(wire)
     if base == "decimal":
         return wire_decimal(column.name, wire.metadata >> 8, wire.metadata & 0xFF, kind)
-    return _wire_temporal(wire, column, kind) or _array(kind)
+    return _wire_special(wire, column) or _wire_temporal(wire, column, kind) or _array(kind)
 
 
 def _check_layout(wire: WireColumn, column: Column) -> None:
@@ -111,6 +121,17 @@ def _check_layout(wire: WireColumn, column: Column) -> None:
         _check_fraction(wire, column)
     if kind.base in _TEXT | _BYTES:
         _check_strings(wire, column)
+    if kind.base == "bit" and wire.metadata != (kind.length or 1):
+        raise _mismatch(wire, column, "another number of bits")
+    if wire.metadata != _ADDRESS_BYTES.get(kind.base, wire.metadata):
+        raise _mismatch(wire, column, "another length")
+    if kind.base in _ADDRESS_BYTES or kind.base == "vector":
+        _check_is_bytes(wire, column)
+
+
+def _check_is_bytes(wire: WireColumn, column: Column) -> None:
+    if wire.collation_id not in (None, BINARY_COLLATION):
+        raise _mismatch(wire, column, "text against bytes")
 
 
 def _check_fraction(wire: WireColumn, column: Column) -> None:
@@ -148,6 +169,30 @@ def _wire_charset(wire: WireColumn, column: Column) -> str:
     return column.type.charset or "unknown"
 
 
+def _wire_special(wire: WireColumn, column: Column) -> Converter | None:
+    name = column.name
+    makers: dict[str, Callable[[], Converter]] = {
+        "enum": lambda: labels.wire_enum(wire, _wire_charset(wire, column)),
+        "set": lambda: labels.wire_set(wire, _wire_charset(wire, column)),
+        "year": fixed_kinds.wire_year,
+        "uuid": lambda: fixed_kinds.wire_uuid(name),
+        "inet4": lambda: fixed_kinds.wire_inet4(name),
+        "inet6": lambda: fixed_kinds.wire_inet6(name),
+    }
+    maker = makers.get(column.type.base)
+    return maker() if maker else _alike_both_ways(column)
+
+
+def _alike_both_ways(column: Column) -> Converter | None:
+    """The types whose bytes a SELECT sends as the binlog does."""
+    kind = column.type
+    if kind.base == "bit":
+        return fixed_kinds.bits(column.name, kind.length or 1)
+    if kind.base == "vector":
+        return fixed_kinds.vector(column.name)
+    return geometry.ewkb(column.name) if kind.base in geometry.KINDS else None
+
+
 def _wire_temporal(wire: WireColumn, column: Column, kind: pa.DataType) -> Converter | None:
     name, fraction = column.name, column.type.fraction
     makers: dict[int, Callable[[], Converter]] = {
@@ -164,6 +209,16 @@ def _wire_temporal(wire: WireColumn, column: Column, kind: pa.DataType) -> Conve
     return maker() if maker else None
 
 
+_TEXT_MAKERS: Final[dict[str, Callable[[str], Converter]]] = {
+    "date": temporal.text_date,
+    "time": temporal.text_time,
+    "uuid": fixed_kinds.text_uuid,
+    "inet4": fixed_kinds.text_inet4,
+    "inet6": fixed_kinds.text_inet6,
+    "json": text_json,
+}
+
+
 def text_converter(column: Column) -> Converter:
     """A function from values as a SELECT of `select_expression` sends them to the column's array.
 
@@ -171,18 +226,16 @@ def text_converter(column: Column) -> Converter:
     Raises UnsupportedType for a type or character set that is not carried yet.
     """
     kind, base, name = destination_type(column.type).arrow, column.type.base, column.name
-    if base in _TEXT:
+    if base in _TEXT or base in ("enum", "set"):
         return _text(column.type.charset or "unknown", name)
     if base in _BYTES:
         return _array(kind)
-    if base == "date":
-        return temporal.text_date(name)
+    if (maker := _TEXT_MAKERS.get(base)) is not None:
+        return maker(name)
+    if (alike := _alike_both_ways(column)) is not None:
+        return alike
     if base in ("datetime", "timestamp"):
         return temporal.text_datetime(name, column.type.fraction, kind)
-    if base == "time":
-        return temporal.text_time(name)
-    if base == "json":
-        return text_json(name)
     return _number_text(kind, name)
 
 

@@ -21,7 +21,7 @@ from rowferry.assemble import keys_of
 from rowferry.batch import ChunkMark, ChunkSegment
 from rowferry.carry import Carried, Form, carry
 from rowferry.checkpoint import CopyProgress
-from rowferry.chunk_sql import chunk_select, encode_key
+from rowferry.chunk_sql import chunk_select, encode_key, key_values
 from rowferry.errors import SchemaMoved, TableStopped
 from rowferry.mysql_source import (
     SourceServer,
@@ -214,8 +214,10 @@ class Copier:
         if isinstance(settled, SettledPosition):
             query(rows, "ROLLBACK")
         self._adapt(time.monotonic() - started, len(found))
-        carried = carry(select_form(job.table), found, self._rules)
-        key = encode_key([found[-1][i] for i in _key_indexes(job.table)]) if found else None
+        columns = len(job.table.columns)
+        whole = not found or len(found[0]) == columns
+        carried = carry(select_form(job.table), found if whole else [r[:columns] for r in found], self._rules)
+        key = encode_key(key_values(job.table, found[-1])) if found else None
         mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
         return Chunk(job, carried, settled, mark)
 
@@ -241,11 +243,6 @@ def settles_by_time(server: SourceServer, table: TableSchema) -> bool:
     if server.is_mariadb:
         return table.engine.lower() != "innodb"
     return not server.gtid
-
-
-def _key_indexes(table: TableSchema) -> list[int]:
-    names = [c.name for c in table.columns]
-    return [names.index(k) for k in table.key]
 
 
 def select_form(table: TableSchema) -> Form:

@@ -183,7 +183,8 @@ class EventDispatcher:
         try:
             parsed = parse_table_map(event.data, event.start, event.end, self._server.is_mariadb)
         except DecodeError as error:
-            return TableLayout(table_of(event.data, event.start, event.end), (), str(error))
+            problem = f"{error} (server {self._server.version_text})"
+            return TableLayout(table_of(event.data, event.start, event.end), (), problem)
         return TableLayout(parsed.table, parsed.columns)
 
     def _xid(self, event: Event) -> Completed:

@@ -21,7 +21,9 @@ from rowferry.settings import Settings, TableSettings
 from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
-_LENGTH_KINDS: Final = _TEXT_KINDS | {"binary", "varbinary"}
+_LABEL_KINDS: Final = frozenset({"enum", "set"})
+_CHARSET_KINDS: Final = _TEXT_KINDS | _LABEL_KINDS
+_LENGTH_KINDS: Final = _CHARSET_KINDS | {"binary", "varbinary"}
 _MAX_READINGS: Final = 10
 _TABLES: Final = """
 SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
@@ -143,16 +145,20 @@ def _columns(
 
 def _column(row: Sequence[Any]) -> Column:
     name, base, text, nullable, length, precision, scale, fraction, charset = row
-    base, text = base.lower(), str(text).lower()
+    base, text = base.lower(), str(text)
+    if base not in _LABEL_KINDS:
+        text = text.lower().partition(" /*")[0]
+    if base == "bit":
+        length = precision
     column_type = ColumnType(
         base=base,
-        unsigned=bool(re.search(r"\bunsigned\b", text)),
-        length=int(length) if length is not None and base in _LENGTH_KINDS else None,
+        unsigned=base not in _LABEL_KINDS and bool(re.search(r"\bunsigned\b", text)),
+        length=int(length) if length is not None and base in _LENGTH_KINDS | {"bit"} else None,
         precision=int(precision) if precision is not None and base == "decimal" else None,
         scale=int(scale) if scale is not None and base == "decimal" else None,
         fraction=int(fraction or 0),
-        charset=charset.lower() if charset and base in _TEXT_KINDS else None,
-        text=text.partition(" /*")[0],
+        charset=charset.lower() if charset and base in _CHARSET_KINDS else None,
+        text=text,
     )
     return Column(name, column_type, nullable == "YES")
 

@@ -30,9 +30,10 @@ class TableId:
 class ColumnType:
     """A column's type as the catalogue names it.
 
-    base: DATA_TYPE in lower case ("bigint", "varchar"). length: characters for text types, bytes for
-    binary ones. precision, scale: of a decimal. fraction: digits of fractional seconds. charset: of
-    text types, lower case, None for others. text: COLUMN_TYPE, for people.
+    base: DATA_TYPE in lower case ("bigint", "varchar"). length: characters for text types (of the longest
+    label for ENUM, of all labels for SET), bytes for binary ones, bits of BIT. precision, scale: of a
+    decimal. fraction: digits of fractional seconds. charset: of text types, ENUM and SET, lower case,
+    None for others. text: COLUMN_TYPE, for people; with the labels of ENUM and SET.
     """
 
     base: str

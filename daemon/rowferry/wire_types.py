@@ -127,9 +127,13 @@ def _decimal(column: WireColumn) -> str:
     return f"{decimal_bytes(precision, scale)}s" if 0 < precision <= 65 and scale <= precision else ""
 
 
-def _label(column: WireColumn) -> str:
+def _enum(column: WireColumn) -> str:
+    return _SMALL_NUMBERS[column.metadata] if column.metadata in (1, 2) else ""
+
+
+def _set(column: WireColumn) -> str:
     size = column.metadata
-    return _SMALL_NUMBERS.get(size, f"{size}s") if 1 <= size <= 8 else ""
+    return "3s" if size == 3 else _SMALL_NUMBERS.get(size, "")
 
 
 def _bits(column: WireColumn) -> str:
@@ -154,8 +158,8 @@ _FIXED: Final[dict[int, Form]] = {
     WireType.TIME2: _with_fraction(3),
     WireType.DATETIME2: _with_fraction(5),
     WireType.NEWDECIMAL: _decimal,
-    WireType.ENUM: _label,
-    WireType.SET: _label,
+    WireType.ENUM: _enum,
+    WireType.SET: _set,
     WireType.BIT: _bits,
 }
 

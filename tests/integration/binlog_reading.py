@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pymysql
@@ -135,6 +135,11 @@ def _seen(reader: Any) -> Iterator[SeenEvent]:
 
 def table_map_packets(source: RunningServer, connection: Any, *statements: str | bytes) -> list[bytes]:
     """The packets of the TABLE_MAP events that the statements cause, unread by the library."""
+    return [data for data in packets_of(source, connection, *statements) if data[5] == TABLE_MAP]
+
+
+def packets_of(source: RunningServer, connection: Any, *statements: str | bytes) -> list[bytes]:
+    """The packets of the events that the statements cause, unread by the library."""
     file, position = head(connection)
     run(connection, *statements)
     end = head(connection)[1]
@@ -145,8 +150,7 @@ def table_map_packets(source: RunningServer, connection: Any, *statements: str |
         data = reader._stream_connection._read_packet()._data
         if data[0] != 0 or int.from_bytes(data[14:18], "little") >= end:
             break
-        if data[5] == TABLE_MAP:
-            found.append(data)
+        found.append(data)
     reader.close()
     return found
 
@@ -156,8 +160,9 @@ def _layout(event: Any) -> TableLayout:
     data = event.packet.packet._data
     ours = parse_table_map(data, EVENT_START, len(data) - CHECKSUM_BYTES, event.dbms == "mariadb")
     layout = TableLayout(TableId(event.schema, event.table), wire_columns_from_library(event))
-    assert (ours.table_id, ours.table, ours.columns) == (event.table_id, layout.table, layout.columns)
-    return layout
+    known = tuple(replace(column, labels=()) for column in ours.columns)
+    assert (ours.table_id, ours.table, known) == (event.table_id, layout.table, layout.columns)
+    return replace(layout, columns=ours.columns)
 
 
 def catalogue(connection: Any, table: str) -> list[Column]:

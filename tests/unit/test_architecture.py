@@ -20,7 +20,8 @@ PACKAGE = Path(rowferry.__file__).parent
 TIERS = (
     "errors position failpoints",
     "table_schema changes column_settings setting_groups settings",
-    "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json convert"
+    "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json labels"
+    " geometry fixed_kinds convert"
     " ddl transaction overrides zero_dates policies carry batch assemble touched lag load_ids"
     " chunk_sql key_sql payload binlog_events",
     "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"

@@ -20,7 +20,7 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from rowferry import cli, metrics, types
+from rowferry import cli, geometry, metrics, types
 from rowferry.changes import Statement
 from rowferry.checkpoint import create_tracking_tables
 from rowferry.errors import ExitCode
@@ -196,14 +196,17 @@ def test_exit_codes_are_the_code_s() -> None:
 
 def column_type(text: str) -> ColumnType:
     """What the catalogue says of a column declared like that: `decimal(10,2)`, `int unsigned`."""
-    match = re.fullmatch(r"(\w+)(?:\((\d+)(?:,(\d+))?\))?( unsigned)?", text)
+    match = re.fullmatch(r"(\w+)(?:\((\d+)?(?:,(\d+))?('.*')?\))?( unsigned)?", text)
     assert match, text
-    base, first, second, unsigned = match.groups()
+    base, first, second, listed, unsigned = match.groups()
     number = int(first) if first else None
+    if listed:
+        labels = re.findall(r"'(\w*)'", listed)
+        return ColumnType(base, length=max(map(len, labels)), charset="utf8mb4", text=text)
     return ColumnType(
         base=base,
         unsigned=bool(unsigned),
-        length=number if base in ("char", "varchar", "binary", "varbinary") else None,
+        length=number if base in ("char", "varchar", "binary", "varbinary", "bit") else None,
         precision=number if base == "decimal" else None,
         scale=int(second) if second else None,
         fraction=number or 0 if base in ("datetime", "timestamp", "time") else 0,
@@ -220,7 +223,8 @@ def test_the_type_table_is_the_code_s() -> None:
             assert code(types.destination_type(found).postgres) == destination, text
             seen.add((found.base, found.unsigned))
     signed = {base for base, _ in types._INTEGERS}
-    others = {(base, False) for base in types._TEXT | types._BYTES | set(types._MAKERS) | signed}
+    named = types._TEXT | types._BYTES | geometry.KINDS | set(types._MAKERS) | signed
+    others = {(base, False) for base in named}
     assert seen == others | set(types._INTEGERS)
 
 
@@ -229,7 +233,7 @@ def test_types_that_stop_their_table_do() -> None:
     for cells in rows("types.md", "Not carried yet"):
         for text in re.findall(r"`([^`]+)`", cells[0]):
             with pytest.raises(types.UnsupportedType):
-                types.destination_type(ColumnType(base=text.partition("(")[0]))
+                types.destination_type(column_type(text))
 
 
 # Metrics, events, errors

@@ -71,6 +71,7 @@ def _data_type(column: Column) -> Document:
 
 
 _KINDS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, Column], Document]], ...]] = (
+    (pa.types.is_boolean, lambda _, __: {"data_type": "bool"}),
     (pa.types.is_uint64, lambda _, __: {"data_type": "decimal", "precision": 20, "scale": 0}),
     (pa.types.is_integer, lambda t, _: {"data_type": "bigint", "precision": t.bit_width}),
     (pa.types.is_decimal, lambda t, _: {"data_type": "decimal", "precision": t.precision, "scale": t.scale}),
