@@ -8,9 +8,10 @@ While the catalogue is ahead of the stream, its digits may not be the rows' own.
 images of another size do not end where the event ends, values leave their type's range. Where it is not
 (as many bytes, or odd bytes that fit by chance), wrong rows cannot stay in the copy: the ALTER TABLE that
 changed the digits comes later in the same stream, is a barrier, and has the whole table copied again (or
-stops it until `resync` does), which replaces or sweeps every row that was written before. No statement that
-`ddl` takes to keep a table's rows changes digits. Only an ALTER TABLE under `sql_log_bin=0` escapes, as it
-escapes everything else.
+stops it until `resync` does), which replaces or sweeps every row that was written before. The table is
+`copying` all that time: the catalogue gets ahead of a table only where its copy begins, at a start or a
+barrier. No statement that `ddl` takes to keep a table's rows changes digits. Only an ALTER TABLE under
+`sql_log_bin=0` escapes, as it escapes everything else.
 
 Format: MariaDB's sql/field.cc (Field_timestamp_hires, Field_time_hires, Field_datetime_hires) and
 sql-common/my_time.c (pack_time).
