@@ -21,6 +21,7 @@ from rowferry.errors import TableStopped
 from rowferry.policies import ColumnConverter, binlog_column
 from rowferry.position import BinlogPosition
 from rowferry.table_schema import TableId, TableSchema
+from rowferry.temporal_hires import with_catalogue
 from rowferry.types import UnsupportedType
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _UPSERT, _DELETE = b"\x00", b"\x01"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """How row images of one layout become columns of one table."""
+    """How row images of one layout become columns of one table. layout: as the stream names it."""
 
     table: TableSchema
     layout: TableLayout
@@ -54,12 +55,13 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
     if layout.problem:
         raise TableStopped("decode rows", f"table {table.id}", reason=layout.problem)
     names = tuple(c.name for c in layout.columns)
-    converters = tuple(_converter(table, layout, i) for i in range(len(names)))
+    completed = with_catalogue(layout, table.columns)
+    converters = tuple(_converter(table, completed, i) for i in range(len(names)))
     if missing := [k for k in table.key if k not in names]:
         raise TableStopped("decode rows", f"table {table.id}", reason=f"no key column {missing[0]}")
     indexes = tuple(names.index(k) for k in table.key)
     try:
-        decoder = compile_decoder(layout)
+        decoder = compile_decoder(completed)
     except DecodeError as error:
         raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
     return Route(table, layout, decoder, itemgetter(*indexes), Form(table, names, converters))

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from rowferry import fixed_kinds, geometry, labels, temporal
+from rowferry import fixed_kinds, geometry, labels, temporal, temporal_hires
 from rowferry.arrays import (
     Converted,
     LayoutMismatch,
@@ -24,6 +24,7 @@ from rowferry.arrays import (
 )
 from rowferry.changes import WireColumn
 from rowferry.charsets import charset_of_collation, text_decoder
+from rowferry.compressed import uncompressed_first
 from rowferry.decimals import wire_decimal
 from rowferry.mysql_json import text_json, wire_json
 from rowferry.table_schema import Column
@@ -49,9 +50,10 @@ _BYTES: Final = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblo
 _STRING_TYPES: Final = {
     "char": {WireType.STRING},
     "binary": {WireType.STRING},
-    "varchar": {WireType.VARCHAR, WireType.VAR_STRING},
-    "varbinary": {WireType.VARCHAR, WireType.VAR_STRING},
+    "varchar": {WireType.VARCHAR, WireType.VAR_STRING, WireType.VARCHAR_COMPRESSED},
+    "varbinary": {WireType.VARCHAR, WireType.VAR_STRING, WireType.VARCHAR_COMPRESSED},
 }
+_BLOB_TYPES: Final = {WireType.BLOB, WireType.BLOB_COMPRESSED}
 _WIRE_TYPES: Final = {
     "tinyint": {WireType.TINY},
     "smallint": {WireType.SHORT},
@@ -80,12 +82,12 @@ _WIRE_TYPES: Final = {
 _ADDRESS_BYTES: Final = {"uuid": 16, "inet4": 4, "inet6": 16}
 _TIMES: Final = frozenset({"time", "datetime", "timestamp"})
 _SIGNED: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
-_NEW_TEMPORAL: Final = frozenset({WireType.TIMESTAMP2, WireType.DATETIME2, WireType.TIME2})
 
 
 def binlog_converter(wire: WireColumn, column: Column) -> Converter:
     """A function from raw values of the binlog (see `decode`) to that catalogue column's array.
 
+    wire: of a layout that `temporal_hires.with_catalogue` has completed.
     Raises LayoutMismatch if the wire's column cannot be the catalogue's (another type, signedness,
     precision, fraction, text against bytes, BINARY or BIT of another length, no labels), UnsupportedType
     for a type or character set that is not carried yet.
@@ -94,11 +96,11 @@ def binlog_converter(wire: WireColumn, column: Column) -> Converter:
     _check_layout(wire, column)
     base = column.type.base
     if base in _TEXT:
-        return _text(_wire_charset(wire, column), column.name)
+        return uncompressed_first(wire, _text(_wire_charset(wire, column), column.name))
     if base == "binary":
         return _padded_bytes(wire.metadata)
     if base in _BYTES:
-        return _array(kind)
+        return uncompressed_first(wire, _array(kind))
     if base == "json":
         return wire_json(column.name)
     if base == "mediumint":
@@ -111,14 +113,14 @@ def binlog_converter(wire: WireColumn, column: Column) -> Converter:
 def _check_layout(wire: WireColumn, column: Column) -> None:
     """Raise LayoutMismatch unless values of the wire's column can be the catalogue column's."""
     kind = column.type
-    if wire.type_code not in _WIRE_TYPES.get(kind.base, {WireType.BLOB}):
+    if wire.type_code not in _WIRE_TYPES.get(kind.base, _BLOB_TYPES):
         raise _mismatch(wire, column, "another type")
     if kind.base in _SIGNED and wire.unsigned != kind.unsigned:
         raise _mismatch(wire, column, "another signedness")
     if kind.base == "decimal" and wire.metadata != (kind.precision or 10) << 8 | (kind.scale or 0):
         raise _mismatch(wire, column, "another precision or scale")
-    if kind.base in _TIMES:
-        _check_fraction(wire, column)
+    if kind.base in _TIMES and wire.metadata != kind.fraction:
+        raise _mismatch(wire, column, "another number of fractional digits")
     if kind.base in _TEXT | _BYTES:
         _check_strings(wire, column)
     if kind.base == "bit" and wire.metadata != (kind.length or 1):
@@ -132,19 +134,6 @@ def _check_layout(wire: WireColumn, column: Column) -> None:
 def _check_is_bytes(wire: WireColumn, column: Column) -> None:
     if wire.collation_id not in (None, BINARY_COLLATION):
         raise _mismatch(wire, column, "text against bytes")
-
-
-def _check_fraction(wire: WireColumn, column: Column) -> None:
-    if wire.type_code in _NEW_TEMPORAL:
-        if wire.metadata != column.type.fraction:
-            raise _mismatch(wire, column, "another number of fractional digits")
-    elif column.type.fraction:
-        raise _mismatch(
-            wire,
-            column,
-            "a fraction in the storage before MySQL 5.6, whose size the binlog does not tell "
-            "(rebuild the table with mysql56_temporal_format=ON)",
-        )
 
 
 def _check_strings(wire: WireColumn, column: Column) -> None:
@@ -199,11 +188,11 @@ def _wire_temporal(wire: WireColumn, column: Column, kind: pa.DataType) -> Conve
         WireType.DATE: lambda: temporal.wire_date(name),
         WireType.NEWDATE: lambda: temporal.wire_date(name),
         WireType.DATETIME2: lambda: temporal.wire_datetime(name, fraction, kind),
-        WireType.DATETIME: lambda: temporal.wire_old_datetime(name, kind),
+        WireType.DATETIME: lambda: temporal_hires.old_datetime(name, fraction, kind),
         WireType.TIMESTAMP2: lambda: temporal.wire_timestamp(name, fraction, kind),
-        WireType.TIMESTAMP: lambda: temporal.wire_old_timestamp(name, kind),
+        WireType.TIMESTAMP: lambda: temporal_hires.old_timestamp(name, fraction, kind),
         WireType.TIME2: lambda: temporal.wire_time(name, fraction),
-        WireType.TIME: lambda: temporal.wire_old_time(name),
+        WireType.TIME: lambda: temporal_hires.old_time(name, fraction),
     }
     maker = makers.get(wire.type_code)
     return maker() if maker else None

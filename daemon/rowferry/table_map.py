@@ -19,7 +19,6 @@ from rowferry.changes import WireColumn
 from rowferry.table_schema import TableId
 from rowferry.wire_types import DecodeError, MetadataMissing, WireType, storage
 
-_BLOB_COMPRESSED, _VARCHAR_COMPRESSED = 140, 141
 _ONE_BYTE: Final = frozenset(
     {
         WireType.FLOAT,
@@ -31,10 +30,10 @@ _ONE_BYTE: Final = frozenset(
         WireType.TIMESTAMP2,
         WireType.DATETIME2,
         WireType.TIME2,
-        _BLOB_COMPRESSED,
+        WireType.BLOB_COMPRESSED,
     }
 )
-_LITTLE_ENDIAN: Final = frozenset({WireType.VARCHAR, _VARCHAR_COMPRESSED})
+_LITTLE_ENDIAN: Final = frozenset({WireType.VARCHAR, WireType.VARCHAR_COMPRESSED})
 _BIG_ENDIAN: Final = frozenset({WireType.STRING, WireType.VAR_STRING, WireType.NEWDECIMAL})
 _NUMBERS: Final = frozenset(
     {
@@ -56,8 +55,8 @@ _TEXTS: Final = frozenset(
         WireType.VARCHAR,
         WireType.BLOB,
         WireType.VECTOR,
-        _BLOB_COMPRESSED,
-        _VARCHAR_COMPRESSED,
+        WireType.BLOB_COMPRESSED,
+        WireType.VARCHAR_COMPRESSED,
     }
 )
 _LABELS: Final = frozenset({WireType.ENUM, WireType.SET})

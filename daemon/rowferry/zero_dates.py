@@ -41,9 +41,22 @@ def _datetime(value: bytes, fraction: int) -> str:
 
 
 def _old_datetime(value: bytes, fraction: int) -> str:
+    if fraction:
+        return _hires(int.from_bytes(value, "big"), fraction)
     digits = f"{int.from_bytes(value, 'little'):014}"
     day = _day(int(digits[:4]), int(digits[4:6]), int(digits[6:8]))
-    return f"{day} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}{_fraction(0, fraction)}"
+    return f"{day} {digits[8:10]}:{digits[10:12]}:{digits[12:14]}"
+
+
+def _hires(packed: int, fraction: int) -> str:
+    """MariaDB's storage before 5.6 with a fraction: one number (see `temporal_hires`)."""
+    whole, rest = divmod(packed, 10**fraction)
+    parts = []
+    for size in (60, 60, 24, 32, 13):
+        whole, part = divmod(whole, size)
+        parts.append(part)
+    second, minute, hour, day, month = parts
+    return f"{_day(whole, month, day)} {hour:02}:{minute:02}:{second:02}.{rest:0{fraction}}"
 
 
 def _timestamp(_: bytes, fraction: int) -> str:
