@@ -60,7 +60,7 @@ _TEXTS: Final = frozenset(
     }
 )
 _LABELS: Final = frozenset({WireType.ENUM, WireType.SET})
-_KNOWN_TYPES: Final = frozenset(WireType) | {_BLOB_COMPRESSED, _VARCHAR_COMPRESSED}
+_KNOWN_TYPES: Final = frozenset(WireType)
 _SIGNEDNESS, _DEFAULT_CHARSET, _COLUMN_CHARSET, _NAMES = 1, 2, 3, 4
 _SET_LABELS, _ENUM_LABELS = 5, 6
 _DEFAULT_LABEL_CHARSET, _LABEL_CHARSET = 10, 11
