@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout
+from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout, WireColumn
 from rowferry.convert import Converted, LayoutMismatch, binlog_converter
 from rowferry.decode import DecodeError, RowDecoder, compile_decoder
 from rowferry.errors import TableStopped
 from rowferry.position import BinlogPosition
+from rowferry.row_history import RowHistory, row_history
 from rowferry.table_schema import TableId, TableSchema
 from rowferry.types import UnsupportedType
 
@@ -29,7 +30,10 @@ _UPSERT, _DELETE = b"\x00", b"\x01"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """How row images of one layout become columns of one table."""
+    """How row images of one layout become columns of one table.
+
+    history: where some images are no current rows (system versioning); rows are what `changes` gives.
+    """
 
     table: TableSchema
     layout: TableLayout
@@ -38,6 +42,11 @@ class Route:
     key_indexes: tuple[int, ...]
     names: tuple[str, ...]
     converters: tuple[Callable[[Sequence[Any]], Converted], ...]
+    history: RowHistory | None = None
+
+    def changes(self, kind: RowKind, images: list[RawRow]) -> list[tuple[RowKind, list[RawRow]]]:
+        """What the images of one row event (an update's alternate) do to the table's rows, in order."""
+        return self.history.changes(kind, images) if self.history else [(kind, images)]
 
 
 def make_route(table: TableSchema, layout: TableLayout) -> Route:
@@ -48,8 +57,10 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
     """
     if layout.problem:
         raise TableStopped("decode rows", f"table {table.id}", reason=layout.problem)
-    names = tuple(c.name for c in layout.columns)
-    converters = tuple(_converter(table, layout, i) for i in range(len(names)))
+    history = row_history(table, layout)
+    columns = history.columns if history else layout.columns
+    names = tuple(c.name for c in columns)
+    converters = tuple(_converter(table, c) for c in columns)
     if missing := [k for k in table.key if k not in names]:
         raise TableStopped("decode rows", f"table {table.id}", reason=f"no key column {missing[0]}")
     indexes = tuple(names.index(k) for k in table.key)
@@ -57,11 +68,10 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
         decoder = compile_decoder(layout)
     except DecodeError as error:
         raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
-    return Route(table, layout, decoder, itemgetter(*indexes), indexes, names, converters)
+    return Route(table, layout, decoder, itemgetter(*indexes), indexes, names, converters, history)
 
 
-def _converter(table: TableSchema, layout: TableLayout, index: int) -> Callable[[Sequence[Any]], Converted]:
-    wire = layout.columns[index]
+def _converter(table: TableSchema, wire: WireColumn) -> Callable[[Sequence[Any]], Converted]:
     column = table.column(wire.name)
     where = f"table {table.id}, column {wire.name}"
     if column is None:

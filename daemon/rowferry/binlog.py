@@ -107,6 +107,7 @@ class BinlogReader:
         self._assembler = TransactionAssembler(is_transactional)
         self._layouts: dict[bytes, TableLayout] = {}
         self._tables: dict[int, TableLayout] = {}
+        self._writer = ""
         self._checksum: bool | None = None
         self._pending_gtid: tuple[Any, ...] | None = None
         self._reader = self._open(server_id, start)
@@ -236,6 +237,7 @@ class BinlogReader:
             self._rotate(event)
         elif kind == FORMAT_DESCRIPTION:
             self._assembler.discard()
+            self._begin_file(event)
         elif kind not in HARMLESS:
             self._refuse(event)
 
@@ -275,7 +277,13 @@ class BinlogReader:
             parsed = parse_table_map(event.data, event.start, event.end, self._server.is_mariadb)
         except DecodeError as error:
             return TableLayout(table_of(event.data, event.start, event.end), (), str(error))
-        return TableLayout(parsed.table, parsed.columns)
+        return TableLayout(parsed.table, parsed.columns, writer=self._writer)
+
+    def _begin_file(self, event: _Event) -> None:
+        """Note the server's version from the file's first event: 50 bytes, padded with zeros."""
+        writer = event.data[event.start + 2 : event.start + 52].rstrip(b"\0").decode("ascii", "replace")
+        if writer != self._writer:
+            self._writer, self._layouts = writer, {}
 
     def _query(self, event: _Event) -> Iterator[StreamItem]:
         schema_length, variables = event.data[event.start + 8], event.start + 13

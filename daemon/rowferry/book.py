@@ -110,7 +110,8 @@ def reconcile(
             return stop(dataset, record, str(error))
     change = diff(record.table, now)
     if change.empty:
-        if rows_kept and record.status is not TableStatus.DROPPED:
+        same_rows = rows_kept and record.table.row_end == now.row_end
+        if same_rows and record.status is not TableStatus.DROPPED:
             return _relayouted(dataset, record, now, load_id)
         return _copied(dataset, now, made, load_id, "its rows may have changed without row events")
     if change.only_added:

@@ -21,7 +21,7 @@ TIERS = (
     "errors position failpoints",
     "table_schema changes settings",
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal convert ddl"
-    " transaction batch assemble touched lag load_ids chunk_sql",
+    " transaction row_history batch assemble touched lag load_ids chunk_sql",
     "mysql_source mysql_catalog binlog destination checkpoint load metrics logs book status_server"
     " batch_queue",
     "copy monitor applier feeder preflight resync status",
