@@ -109,12 +109,13 @@ def reconcile(
         except TableStopped as error:
             return stop(dataset, record, str(error))
     change = diff(record.table, now)
-    if change.empty:
+    moved = record.status in CAPTURED and _last_moment_moved(record.table, now)
+    if change.empty and not moved:
         same_rows = rows_kept and record.table.row_end == now.row_end
         if same_rows and record.status is not TableStatus.DROPPED:
             return _relayouted(dataset, record, now, load_id)
         return _copied(dataset, now, made, load_id, "its rows may have changed without row events")
-    if change.only_added:
+    if change.only_added and not moved:
         try:
             ddl = [*made, add_columns(dataset, now, change.added)]
         except TableStopped as error:
@@ -126,13 +127,31 @@ def reconcile(
         reason=change.describe(),
         hint=f"Run `rowferry resync {now.id.name}` to go on with the new layout",
     )
-    return stop(dataset, record, str(stopped))
+    return stop(dataset, record, str(_upgraded(now) if moved else stopped))
 
 
 def stop(dataset: str, record: TableRecord, error: str) -> Decision:
     """The table stops with an error; its rows stay as they are."""
     stopped = replace(record, status=TableStatus.STOPPED, error=error)
     return Decision(stopped, (save_table(dataset, stopped),), reason=error)
+
+
+def _last_moment_moved(before: TableSchema, now: TableSchema) -> bool:
+    ends = before.row_end, now.row_end
+    return ends[0] is not None and ends[1] is not None and ends[0].last_year != ends[1].last_year
+
+
+def _upgraded(table: TableSchema) -> TableStopped:
+    """From MariaDB 11.5 on, no row lives in a system-versioned table until mariadb-upgrade has rewritten it.
+
+    That leaves nothing in the binlog, so a copy that was made before it would stay empty.
+    """
+    return TableStopped(
+        "follow an upgrade of the source",
+        f"table {table.id}",
+        reason="the last moment of its TIMESTAMP has moved, which ends every row of a system-versioned table",
+        hint=f"Run `mariadb-upgrade` on the source, then `rowferry resync {table.id.name}`",
+    )
 
 
 def _dropped(dataset: str, record: TableRecord) -> Decision | None:
