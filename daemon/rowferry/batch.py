@@ -14,12 +14,13 @@ from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from rowferry.carry import Form, SetAside
-from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout
+from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout, WireColumn
 from rowferry.convert import LayoutMismatch
 from rowferry.decode import DecodeError, RowDecoder, compile_decoder
 from rowferry.errors import TableStopped
 from rowferry.policies import ColumnConverter, binlog_column
 from rowferry.position import BinlogPosition
+from rowferry.row_history import RowHistory, row_history
 from rowferry.table_schema import TableId, TableSchema
 from rowferry.temporal_hires import with_catalogue
 from rowferry.types import UnsupportedType
@@ -32,18 +33,26 @@ _UPSERT, _DELETE = b"\x00", b"\x01"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """How row images of one layout become columns of one table. layout: as the stream names it."""
+    """How row images of one layout become columns of one table. layout: as the stream names it.
+
+    history: where some images are no current rows (system versioning); rows are what `changes` gives.
+    """
 
     table: TableSchema
     layout: TableLayout
     decoder: RowDecoder
     key: Callable[[RawRow], Hashable]
     form: Form
+    history: RowHistory | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns in the images' order."""
+        """Names of the columns in the rows' order."""
         return self.form.names
+
+    def changes(self, kind: RowKind, images: list[RawRow]) -> list[tuple[RowKind, list[RawRow]]]:
+        """What the images of one row event (an update's alternate) do to the table's rows, in order."""
+        return self.history.changes(kind, images) if self.history else [(kind, images)]
 
 
 def make_route(table: TableSchema, layout: TableLayout) -> Route:
@@ -54,9 +63,11 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
     """
     if layout.problem:
         raise TableStopped("decode rows", f"table {table.id}", reason=layout.problem)
-    names = tuple(c.name for c in layout.columns)
     completed = with_catalogue(layout, table.columns)
-    converters = tuple(_converter(table, completed, i) for i in range(len(names)))
+    history = row_history(table, completed)
+    columns = history.columns if history else completed.columns
+    names = tuple(c.name for c in columns)
+    converters = tuple(_converter(table, c) for c in columns)
     if missing := [k for k in table.key if k not in names]:
         raise TableStopped("decode rows", f"table {table.id}", reason=f"no key column {missing[0]}")
     indexes = tuple(names.index(k) for k in table.key)
@@ -64,11 +75,10 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
         decoder = compile_decoder(completed)
     except DecodeError as error:
         raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
-    return Route(table, layout, decoder, itemgetter(*indexes), Form(table, names, converters))
+    return Route(table, layout, decoder, itemgetter(*indexes), Form(table, names, converters), history)
 
 
-def _converter(table: TableSchema, layout: TableLayout, index: int) -> ColumnConverter:
-    wire = layout.columns[index]
+def _converter(table: TableSchema, wire: WireColumn) -> ColumnConverter:
     column = table.column(wire.name)
     where = f"table {table.id}, column {wire.name}"
     if column is None:

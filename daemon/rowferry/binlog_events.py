@@ -110,6 +110,11 @@ def read_event(data: bytes, at: int, end: int) -> Event:
     return Event(kind, timestamp, server_id, log_pos, data, at + HEADER_SIZE, end)
 
 
+def server_version(event: Event) -> str:
+    """The version of the server that wrote a FORMAT_DESCRIPTION event: 50 bytes, padded with zeros."""
+    return event.data[event.start + 2 : event.start + 52].rstrip(b"\0").decode("ascii", "replace")
+
+
 def has_valid_checksum(data: bytes, at: int) -> bool:
     """Whether the last four bytes are the CRC-32 of those from data[at] on."""
     view = memoryview(data)

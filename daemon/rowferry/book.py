@@ -115,14 +115,16 @@ def reconcile(
         except TableStopped as error:
             return stop(dataset, record, str(error))
     change = diff(record.table, now)
-    if change.empty:
-        if rows_kept and not change.revalued and record.status is not TableStatus.DROPPED:
+    moved = record.status in CAPTURED and _last_moment_moved(record.table, now)
+    if change.empty and not moved:
+        same_rows = rows_kept and record.table.row_end == now.row_end and not change.revalued
+        if same_rows and record.status is not TableStatus.DROPPED:
             return _relayouted(dataset, record, now, load_id)
         reason = "its rows may have changed without row events"
         if change.revalued:
             reason = f"another policy for {', '.join(c.name for c in change.revalued)}"
         return _copied(dataset, now, made, load_id, reason)
-    if change.only_added:
+    if change.only_added and not moved:
         try:
             ddl = [*made, add_columns(dataset, now, change.added)]
         except TableStopped as error:
@@ -134,13 +136,31 @@ def reconcile(
         reason=change.describe(),
         hint=f"Run `rowferry resync {now.id.name}` to go on with the new layout",
     )
-    return stop(dataset, record, str(stopped))
+    return stop(dataset, record, str(_upgraded(now) if moved else stopped))
 
 
 def stop(dataset: str, record: TableRecord, error: str, policy: str = "") -> Decision:
     """The table stops with an error; its rows stay as they are. policy: that of a column that wants it."""
     stopped = replace(record, status=TableStatus.STOPPED, error=error)
     return Decision(stopped, (save_table(dataset, stopped),), reason=error, policy=policy)
+
+
+def _last_moment_moved(before: TableSchema, now: TableSchema) -> bool:
+    ends = before.row_end, now.row_end
+    return ends[0] is not None and ends[1] is not None and ends[0].last_year != ends[1].last_year
+
+
+def _upgraded(table: TableSchema) -> TableStopped:
+    """From MariaDB 11.5 on, no row lives in a system-versioned table until mariadb-upgrade has rewritten it.
+
+    That leaves nothing in the binlog, so a copy that was made before it would stay empty.
+    """
+    return TableStopped(
+        "follow an upgrade of the source",
+        f"table {table.id}",
+        reason="the last moment of its TIMESTAMP has moved, which ends every row of a system-versioned table",
+        hint=f"Run `mariadb-upgrade` on the source, then `rowferry resync {table.id.name}`",
+    )
 
 
 def _dropped(dataset: str, record: TableRecord) -> Decision | None:

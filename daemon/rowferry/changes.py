@@ -54,12 +54,13 @@ class TableLayout:
     """The layout of row images under one TABLE_MAP event: the truth for the rows that follow it.
 
     Compared by identity: the reader makes one object for each distinct TABLE_MAP. problem: why the
-    rows cannot be read; "" if they can.
+    rows cannot be read; "" if they can. writer: the version of the server that wrote the binlog file.
     """
 
     table: TableId
     columns: tuple[WireColumn, ...]
     problem: str = ""
+    writer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

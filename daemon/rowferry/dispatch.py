@@ -46,6 +46,7 @@ class EventDispatcher:
         self._assembler = TransactionAssembler(is_transactional)
         self._layouts: dict[bytes, TableLayout] = {}
         self._tables: dict[int, TableLayout] = {}
+        self._writer = ""
         self._checksum: bool | None = None
         self._pending_gtid: tuple[Any, ...] | None = None
         self._controls: dict[int, Callable[[Event], list[StreamItem]]] = {
@@ -185,7 +186,7 @@ class EventDispatcher:
         except DecodeError as error:
             problem = f"{error} (server {self._server.version_text})"
             return TableLayout(table_of(event.data, event.start, event.end), (), problem)
-        return TableLayout(parsed.table, parsed.columns)
+        return TableLayout(parsed.table, parsed.columns, writer=self._writer)
 
     def _xid(self, event: Event) -> Completed:
         return self._assembler.xid(self._end_of(event), event.timestamp * 1_000_000)
@@ -257,6 +258,10 @@ class EventDispatcher:
             self._position = replace(self._position, file=file, offset=offset)
         return []
 
-    def _format_description(self, _event: Event) -> list[StreamItem]:
+    def _format_description(self, event: Event) -> list[StreamItem]:
+        """A new file: what was open was never committed; the server may be another version now."""
         self._assembler.discard()
+        writer = events.server_version(event)
+        if writer != self._writer:
+            self._writer, self._layouts = writer, {}
         return []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -17,8 +17,9 @@ from pymysql.connections import Connection
 
 from rowferry.column_settings import configured
 from rowferry.mysql_source import query
+from rowferry.row_history import HIDDEN
 from rowferry.settings import Settings, TableSettings
-from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
+from rowferry.table_schema import Column, ColumnType, RowEnd, TableId, TableSchema
 
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 _LABEL_KINDS: Final = frozenset({"enum", "set"})
@@ -35,7 +36,13 @@ SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_M
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
 ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows without a trace in the binlog"
-_VERSIONED: Final = "system-versioned tables are not supported yet"
+_VERSIONED_BY_TRANSACTION: Final = (
+    "the source logs changes of tables with transaction-precise versioning as statements"
+)
+_ROW_ENDS: Final = """
+SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
+_LAST_YEAR: Final = "SELECT IF(FROM_UNIXTIME(2147483648) IS NULL, 2038, 2106)"
 _CASCADES: Final = """
 SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
 WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
@@ -108,14 +115,39 @@ def _read_once(
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
     found = {}
-    for name, engine, kind in rows:
+    for name, engine, _ in rows:
         if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
-            obstacle = _VERSIONED if kind == "SYSTEM VERSIONED" else ""
-            obstacle = _CASCADING if name.lower() in cascading else obstacle
+            obstacle = _CASCADING if name.lower() in cascading else ""
             found[table] = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
-    return found
+    versioned = [TableId(database, name) for name, _, kind in rows if kind == "SYSTEM VERSIONED"]
+    return found | _versioned(connection, database, found, versioned)
+
+
+def _versioned(
+    connection: Connection[Any],
+    database: str,
+    found: Mapping[TableId, TableSchema],
+    versioned: Collection[TableId],
+) -> dict[TableId, TableSchema]:
+    """MariaDB's system-versioned tables among those found, with the column that ends a row's life.
+
+    That column is part of every unique index; without it, the index tells the current rows apart
+    (https://mariadb.com/kb/en/system-versioned-tables/).
+    """
+    if not versioned:
+        return {}
+    [(last_year,)] = query(connection, _LAST_YEAR)
+    ends = {name: (column, base) for name, column, base in query(connection, _ROW_ENDS, (database,))}
+    made = {}
+    for table in [found[t] for t in versioned if t in found]:
+        column, base = ends.get(table.id.name, (HIDDEN[1], "timestamp"))
+        row_end = RowEnd(column, int(last_year))
+        obstacle = table.obstacle if base == "timestamp" else _VERSIONED_BY_TRANSACTION
+        key = tuple(k for k in table.key if k != column)
+        made[table.id] = replace(table, key=key, obstacle=obstacle, row_end=row_end)
+    return made
 
 
 def _cascading(connection: Connection[Any], database: str) -> set[str]:

@@ -77,12 +77,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class RowEnd:
+    """Of a system-versioned table (MariaDB), the column that ends a row's life.
+
+    The catalogue may hide it. In rows that live it holds the last moment of the server's TIMESTAMP.
+    last_year: the year of that moment, 2038, or 2106 from MariaDB 11.5 on.
+    """
+
+    column: str
+    last_year: int
+
+
+@dataclass(frozen=True, slots=True)
 class TableSchema:
     """A source table's columns in their order, its key, and its engine.
 
     key: the columns of the primary key, else of a unique key without NULLs; empty if there is none.
     key_index: the name of that key's index. obstacle: why its rows cannot be followed by the binlog;
-    "" as a rule. target: its name in the destination, "" if it is the same.
+    "" as a rule. row_end: of a system-versioned table, whose key it is no part of. target: its name in
+    the destination, "" if it is the same.
     """
 
     id: TableId
@@ -91,6 +104,7 @@ class TableSchema:
     engine: str = ""
     key_index: str = "PRIMARY"
     obstacle: str = ""
+    row_end: RowEnd | None = None
     target: str = ""
 
     @property
@@ -124,6 +138,7 @@ class TableSchema:
             "key_index": self.key_index,
             "obstacle": self.obstacle,
             "target": self.target,
+            "row_end": asdict(self.row_end) if self.row_end else None,
         }
 
     @classmethod
@@ -136,6 +151,7 @@ class TableSchema:
             engine=document["engine"],
             key_index=document["key_index"],
             obstacle=document.get("obstacle", ""),
+            row_end=RowEnd(**document["row_end"]) if document.get("row_end") else None,
             target=document.get("target", ""),
         )
 

@@ -92,10 +92,11 @@ class SourceSide:
         self._connection.close()
 
     def tables(self) -> list[str]:
-        """All base tables of the database."""
+        """All tables of the database, views apart."""
         rows = self._query(
             "SELECT TABLE_NAME FROM information_schema.TABLES "
-            f"WHERE TABLE_SCHEMA = {self._literal(self.database)} AND TABLE_TYPE = 'BASE TABLE' ORDER BY 1"
+            f"WHERE TABLE_SCHEMA = {self._literal(self.database)} "
+            "AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') ORDER BY 1"
         )
         return [str(row[0]) for row in rows]
 

@@ -66,19 +66,6 @@ def test_foreign_keys_that_change_rows_unseen_stop_their_table(ferry: Ferry, sou
     assert "foreign keys" in ferry.run("check").stdout
 
 
-@pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_11_8"], indirect=True)
-def test_system_versioned_tables_stop(ferry: Ferry) -> None:
-    """Their history rows would overwrite the current ones."""
-    ferry.source.run(
-        *GOOD,
-        "CREATE TABLE versioned (id bigint PRIMARY KEY, n int) WITH SYSTEM VERSIONING",
-        "INSERT INTO versioned VALUES (1, 1)",
-    )
-    assert ferry.run("run", "--until-caught-up").returncode == 1
-    assert "system-versioned" in ferry.tracked("error", "versioned")
-    ferry.assert_equal("good")
-
-
 @BOTH
 def test_a_value_that_postgres_cannot_hold_stops_its_table(ferry: Ferry) -> None:
     """A NUL character, copied or streamed; the message holds the column and no value."""

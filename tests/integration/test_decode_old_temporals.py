@@ -253,7 +253,8 @@ def test_a_route_reads_what_the_stream_does_not_tell(source: RunningServer) -> N
         route = make_route(schema_of(connection, "routed"), bare)
         assert route.layout is bare
         assert route.decoder.decode(event.data, event.header.start, event.end) == event.rows
-        converted = [c([v]).array[0].as_py() for c, v in zip(route.form.converters, event.rows[0], strict=True)]
+        pairs = zip(route.form.converters, event.rows[0], strict=True)
+        converted = [convert([value]).array[0].as_py() for convert, value in pairs]
         stamp = dt.datetime(2001, 2, 3, 4, 5, 6, 780000, tzinfo=dt.UTC)
         assert converted == [1, "-00:00:00.001", dt.datetime.max, stamp]
 

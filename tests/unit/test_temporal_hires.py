@@ -147,7 +147,8 @@ def test_old_and_new_columns_stand_side_by_side() -> None:
     image = b"\xf0" + (7).to_bytes(4, "little") + half + b"\x80\x00\x00\x32" + moment
     rows = route.decoder.decode(image * 2, 0, 2 * len(image))
     assert rows == [(7, half, b"\x80\x00\x00\x32", moment)] * 2
-    values = [convert([v]).array[0].as_py() for convert, v in zip(route.form.converters, rows[0], strict=True)]
+    pairs = zip(route.form.converters, rows[0], strict=True)
+    values = [convert([v]).array[0].as_py() for convert, v in pairs]
     assert values == [7, "00:00:00.50", "00:00:00.50", dt.datetime(2024, 2, 29, 12, 34, 56)]
 
 
