@@ -15,18 +15,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatch
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 import psycopg
 import pymysql
 
-from rowferry_lab.compare_kinds import CannotCompare, Text
-from rowferry_lab.compare_result import Comparison, TableResult
-from rowferry_lab.compare_sides import DestinationSide, Layout, SourceSide
+from rowferry_lab.compare_kinds import CannotCompare, Text, with_zero_date
+from rowferry_lab.compare_overrides import override_kind
+from rowferry_lab.compare_result import Comparison, Key, TableResult
+from rowferry_lab.compare_sides import Column, DestinationSide, Layout, SourceSide
 
 DEFAULT_EXCLUDE: Final = ("temp*", "tmp*", "*_bak_*")
 _EQUAL, _FAILED, _DIFFERENT = 0, 1, 3
@@ -34,6 +35,21 @@ _DESCRIPTION: Final = "Compare a MySQL or MariaDB database with its copy in Post
 
 Row = tuple[Text, ...]
 _ABSENT: Final[Row] = ()
+
+
+class Expected(TypedDict, total=False):
+    """What is known to be different in the destination.
+
+    renamed: table -> table, (table, column) -> column. overridden: (table, column) -> Postgres type.
+    zero_dates: (table, column) -> what stands for a date that is none, instead of NULL. set_aside:
+    table -> keys, as canonical text, of rows that the source must have and the destination must not.
+    All tables and columns by the source's names.
+    """
+
+    renamed: Mapping[str | tuple[str, str], str]
+    overridden: Mapping[tuple[str, str], str]
+    zero_dates: Mapping[tuple[str, str], str]
+    set_aside: Mapping[str, Collection[Key]]
 
 
 def compare(
@@ -44,6 +60,7 @@ def compare(
     tables: Sequence[str] | None = None,
     exclude: Collection[str] = DEFAULT_EXCLUDE,
     masked: Collection[tuple[str, str]] = (),
+    **expected: Unpack[Expected],
 ) -> Comparison:
     """Compare the named tables, by default every table of the source that no `exclude` glob matches.
 
@@ -56,24 +73,30 @@ def compare(
         if tables is None:
             tables = [name for name in source.tables() if not any(fnmatch(name, glob) for glob in exclude)]
         hidden = {name: {column for table, column in masked if table == name} for name in tables}
-        return Comparison(tuple(_table(source, destination, name, hidden[name]) for name in tables))
+        return Comparison(tuple(_table(source, destination, name, hidden[name], expected) for name in tables))
 
 
-def _table(source: SourceSide, destination: DestinationSide, name: str, masked: set[str]) -> TableResult:
-    layout, result = source.layout(name), TableResult(name)
-    target = name if (types := destination.column_types(name)) else name.lower()
-    types = types or destination.column_types(target)
+def _table(
+    source: SourceSide, destination: DestinationSide, name: str, masked: set[str], expected: Expected
+) -> TableResult:
+    layout, result = _expected_layout(source.layout(name), expected), TableResult(name)
+    target = expected.get("renamed", {}).get(name, name)
+    if not (types := destination.column_types(target)) and target == name:
+        types = destination.column_types(target := name.lower())
     if not types:
         result.absent = True
         return result
     _check_columns(layout, types, masked, result)
-    columns = tuple(column for column in layout.columns if column.name in types)
-    key = layout.key if set(layout.key) <= set(types) - masked else ()
+    columns = tuple(column for column in layout.columns if column.target in types)
+    key = layout.key if set(layout.key) <= {column.name for column in columns} - masked else ()
     shared = replace(layout, columns=columns, key=key)
     checks = [_Masked() if column.name in masked else None for column in columns]
     here, there = source.rows(shared), destination.rows(target, shared)
+    aside = set(expected.get("set_aside", {}).get(name, ()))
     if key:
-        _merge(shared, here, there, checks, result)
+        _merge(shared, _without(shared, here, aside, result), there, checks, result)
+    elif aside:
+        raise CannotCompare(f"table {name}: rows without a key cannot be set aside")
     else:
         _count(here, there, checks, result)
     clear = (
@@ -83,13 +106,43 @@ def _table(source: SourceSide, destination: DestinationSide, name: str, masked: 
     return result
 
 
+def _expected_layout(layout: Layout, expected: Expected) -> Layout:
+    """The layout with the names and kinds that the destination is expected to have."""
+    return replace(layout, columns=tuple(_expected_column(layout.table, c, expected) for c in layout.columns))
+
+
+def _expected_column(table: str, column: Column, expected: Expected) -> Column:
+    place, kind = (table, column.name), column.kind
+    try:
+        if (literal := expected.get("zero_dates", {}).get(place)) is not None:
+            kind = with_zero_date(kind, literal)
+        if (chosen := expected.get("overridden", {}).get(place)) is not None:
+            kind = override_kind(kind, chosen)
+    except CannotCompare as error:
+        raise CannotCompare(f"table {table}, column {column.name}: {error}") from None
+    return Column(column.name, kind, target=expected.get("renamed", {}).get(place, column.name))
+
+
+def _without(layout: Layout, sources: Iterator[Row], aside: set[Key], result: TableResult) -> Iterator[Row]:
+    """The source's rows but those set aside, which are noted: in the destination they are extra."""
+    indexes, found = layout.key_indexes, set[Key]()
+    for row in sources:
+        if (key := _part(row, indexes)) in aside:
+            found.add(key)
+        else:
+            yield row
+    result.set_aside = len(found)
+    result.not_set_aside = tuple(sorted(aside - found, key=str))
+
+
 def _check_columns(layout: Layout, types: dict[str, str], masked: set[str], result: TableResult) -> None:
-    names = [column.name for column in layout.columns]
-    result.missing_columns = tuple(name for name in names if name not in types)
-    result.extra_columns = tuple(name for name in types if name not in names)
-    result.masked = tuple(name for name in names if name in masked and name in types)
+    result.missing_columns = tuple(column.name for column in layout.columns if column.target not in types)
+    targets = {column.target for column in layout.columns}
+    result.extra_columns = tuple(name for name in types if name not in targets)
+    present = [column.name for column in layout.columns if column.target in types]
+    result.masked = tuple(name for name in present if name in masked)
     for column in layout.columns:
-        found = types.get(column.name)
+        found = types.get(column.target)
         if found is not None and found not in column.kind.destination_types:
             where = f"table {layout.table}, column {column.name}"
             raise CannotCompare(f"{where}: the source's {column.kind.name} in a Postgres {found}")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
+
+from rowferry_lab.compare_forms import canonical_json, extended_wkb, vector_bits
 
 Text = str | None
 
@@ -88,8 +90,12 @@ def _order_float(bits: str) -> object:
     return struct.unpack(">f", bytes.fromhex(bits))[0]
 
 
-# Any zero part makes a date that Postgres has not: NULL is expected there.
-_REAL_DATE: Final = "IF(YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0, NULL, CAST({c} AS CHAR))"
+# With a zero part, or with the 31st of February, it is no date in Postgres: NULL is expected there.
+_NO_DATE: Final = (
+    "IF(YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0 "
+    "OR DAYOFMONTH({c}) > DAYOFMONTH(LAST_DAY({c})), "
+)
+_REAL_DATE: Final = _NO_DATE + "NULL, CAST({c} AS CHAR))"
 # A factor of 1e0 makes every digit show, also of FLOAT and DOUBLE(M,D). It must stay a number: MySQL cuts
 # long ones off when it makes text of them inside SQL.
 _ALL_DIGITS: Final = "{c} * 1e0"
@@ -126,6 +132,30 @@ TIME: Final = Kind(
     time_microseconds, order_by_value=True, order=int,
 )  # fmt: skip
 BOOLEAN_BIT: Final = Kind("bit(1)", "BIN({c} + 0)", "{c}::int::text", frozenset({"bool"}))
+JSON: Final = Kind(
+    "json", "CAST({c} AS CHAR)", "{c}::text", frozenset({"jsonb"}), canonical_json, canonical_json
+)
+UUID: Final = Kind("uuid", "LOWER(HEX({c}))", "replace({c}::text, '-', '')", frozenset({"uuid"}))
+# inet_send writes the family, the bits of the mask, a zero, and the address behind its length.
+_INET_HEX: Final = "encode(inet_send({c}), 'hex')"
+INET4: Final = Kind("inet4", "CONCAT('02200004', LOWER(HEX({c})))", _INET_HEX, frozenset({"inet"}))
+INET6: Final = Kind("inet6", "CONCAT('03800010', LOWER(HEX({c})))", _INET_HEX, frozenset({"inet"}))
+_WKB: Final = "COALESCE(CONCAT(ST_SRID({c}), ':', HEX({wkb})), CONCAT('malformed ', HEX({c})))"
+_MYSQL_WKB: Final = "ST_AsBinary({c}, 'axis-order=long-lat')"
+_MARIADB_WKB: Final = "ST_AsBinary({c})"
+VECTOR: Final = Kind(
+    "vector",
+    "HEX({c})",
+    "CASE WHEN {c} IS NOT NULL THEN coalesce(array_ndims({c}), 0) || ':' || coalesce(("
+    "SELECT string_agg(coalesce(encode(float4send(e), 'hex'), 'NULL'), '' ORDER BY i) "
+    "FROM unnest({c}) WITH ORDINALITY AS u(e, i)), '') END",
+    frozenset({"_float4"}),
+    vector_bits,
+)
+_GEOMETRY_TYPES: Final = frozenset(
+    {"geometry", "point", "linestring", "polygon", "multipoint", "multilinestring", "multipolygon",
+     "geometrycollection", "geomcollection"}
+)  # fmt: skip
 
 _BY_SOURCE_TYPE: Final = (
     dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), INTEGER)
@@ -133,14 +163,38 @@ _BY_SOURCE_TYPE: Final = (
     | dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), BINARY)
     | {"decimal": DECIMAL, "double": DOUBLE, "float": FLOAT, "time": TIME}
     | {"date": DATE, "datetime": DATETIME, "timestamp": TIMESTAMP}
+    | {"json": JSON, "uuid": UUID, "inet4": INET4, "inet6": INET6, "vector": VECTOR}
 )
 
 
-def kind_of(data_type: str, column_type: str) -> Kind | None:
-    """The kind of a column by information_schema's DATA_TYPE and COLUMN_TYPE; None where it is unknown."""
-    if data_type != "bit":
-        return _BY_SOURCE_TYPE.get(data_type)
-    width = int(column_type.partition("(")[2].rstrip(")") or "1")
+def kind_of(data_type: str, column_type: str, mariadb: bool) -> Kind | None:
+    """The kind of a column by information_schema's DATA_TYPE and COLUMN_TYPE; None where it is unknown.
+
+    YEAR(2) is unknown: 0 and 2000 look the same.
+    """
+    if data_type == "bit":
+        return _bits(int(column_type.partition("(")[2].rstrip(")") or "1"))
+    if data_type in _GEOMETRY_TYPES:
+        return _geometry(_MARIADB_WKB if mariadb else _MYSQL_WKB)
+    return None if column_type == "year(2)" else _BY_SOURCE_TYPE.get(data_type)
+
+
+def with_zero_date(kind: Kind, literal: str) -> Kind:
+    """The kind of a DATE, DATETIME or TIMESTAMP column that has this literal where there is no date.
+
+    literal: as the source prints such a value in UTC. Raises CannotCompare for anything else.
+    """
+    if not kind.source.startswith(_NO_DATE) or not re.fullmatch(r"[-0-9 :.]+", literal):
+        raise CannotCompare(f"a literal for the zero dates of the source's {kind.name}")
+    return replace(kind, source=f"{_NO_DATE}'{literal}', CAST({{c}} AS CHAR))")
+
+
+def _bits(width: int) -> Kind:
     if width == 1:
         return BOOLEAN_BIT
     return Kind(f"bit({width})", f"LPAD(BIN({{c}} + 0), {width}, '0')", "{c}::text", frozenset({"bit"}))
+
+
+def _geometry(wkb: str) -> Kind:
+    source = "IF({c} IS NULL, NULL, " + _WKB.replace("{wkb}", wkb) + ")"
+    return Kind("geometry", source, BINARY.destination, BINARY.destination_types, extended_wkb)

@@ -30,7 +30,8 @@ class TableResult:
     The lists hold the first KEPT_EXAMPLES, the counts all. absent: there is no such table.
     missing_columns: of the source. extra_columns: only in the destination, which is no difference
     (a dropped column may be kept). masked: compared as hashes, see `compare.compare`;
-    in_the_clear: those of them that hold some text unhashed.
+    in_the_clear: those of them that hold some text unhashed. set_aside: how many of the source's rows are
+    known not to be in the destination; not_set_aside: keys said to be such that the source has not.
     """
 
     table: str
@@ -46,11 +47,13 @@ class TableResult:
     extra_columns: tuple[str, ...] = ()
     masked: tuple[str, ...] = ()
     in_the_clear: tuple[str, ...] = ()
+    set_aside: int = 0
+    not_set_aside: tuple[Key, ...] = ()
 
     @property
     def differences(self) -> int:
-        """Rows that are missing, extra or different, missing columns, and the table itself."""
-        rows = self.missing_count + self.extra_count + self.different_count
+        """Rows that are missing, extra, different or set aside for nothing, columns, the table itself."""
+        rows = self.missing_count + self.extra_count + self.different_count + len(self.not_set_aside)
         return rows + len(self.missing_columns) + self.absent
 
     @property
@@ -75,6 +78,9 @@ class TableResult:
             first = self.different[0]
             where = f"{_show(first.key)} in {', '.join(first.columns)}"
             parts.append(f"{self.different_count:,} different, first {where}")
+        if self.not_set_aside:
+            unknown = _first(list(self.not_set_aside))
+            parts.append(f"{len(self.not_set_aside):,} set aside that the source has not{unknown}")
         parts += [f"in the clear: {', '.join(self.in_the_clear)}"] if self.in_the_clear else []
         parts += [f"columns missing: {', '.join(self.missing_columns)}"] if self.missing_columns else []
         return "; ".join(parts)

@@ -33,10 +33,11 @@ _DESTINATION_SESSION: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of the source, with the way to render it."""
+    """A column of the source, with the way to render it, and the destination's column that holds it."""
 
     name: str
     kind: Kind
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ class SourceSide:
         )
         for statement in _SOURCE_SESSION:
             self._query(statement)
+        self._mariadb = "MariaDB" in str(self._query("SELECT VERSION()")[0][0])
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -109,7 +111,7 @@ class SourceSide:
         )
         if not rows:
             raise CannotCompare(f"the source has no table {table}")
-        columns = tuple(_column(table, *map(str, row)) for row in rows)
+        columns = tuple(self._column(table, *map(str, row)) for row in rows)
         return Layout(table, columns, self._key(where))
 
     def rows(self, layout: Layout) -> Iterator[tuple[Text, ...]]:
@@ -124,6 +126,12 @@ class SourceSide:
                 for row in batch:
                     yield _normalised(row, normalisers)
         self._refuse_warnings(layout.table)
+
+    def _column(self, table: str, name: str, data_type: str, column_type: str) -> Column:
+        kind = kind_of(data_type, column_type.partition(" /*")[0], self._mariadb)
+        if kind is None:
+            raise CannotCompare(f"table {table}, column {name}: no canonical form is known for {column_type}")
+        return Column(name, kind, target=name)
 
     def _refuse_warnings(self, table: str) -> None:
         """A warning here means a value that the server could not print: too long, or not valid text."""
@@ -185,7 +193,7 @@ class DestinationSide:
 
     def rows(self, table: str, layout: Layout) -> Iterator[tuple[Text, ...]]:
         """All rows of the destination's table as canonical text, in the layout's columns and key order."""
-        columns = [c.kind.destination.format(c=_quoted(c.name)) for c in layout.columns]
+        columns = [c.kind.destination.format(c=f"t.{_quoted(c.target)}") for c in layout.columns]
         text = f"SELECT {', '.join(columns)} FROM {_quoted(self._schema)}.{_quoted(table)} AS t"
         if order := [_destination_order(column) for column in layout.key_columns]:
             text += f" ORDER BY {', '.join(order)}"
@@ -199,13 +207,6 @@ class DestinationSide:
             cursor.execute(text.encode())
             for row in cursor:
                 yield _normalised(row, normalisers)
-
-
-def _column(table: str, name: str, data_type: str, column_type: str) -> Column:
-    kind = kind_of(data_type, column_type)
-    if kind is None:
-        raise CannotCompare(f"table {table}, column {name}: no canonical form is known for {column_type}")
-    return Column(name, kind)
 
 
 def _normalised(row: Sequence[Any], normalisers: Sequence[tuple[int, Any]]) -> tuple[Text, ...]:
@@ -224,7 +225,7 @@ def _source_order(column: Column) -> str:
 
 
 def _destination_order(column: Column) -> str:
-    name = f"t.{_quoted(column.name)}"  # the bare name would be the output column: the text
+    name = f"t.{_quoted(column.target)}"  # the bare name would be the output column: the text
     if column.kind.order_by_value:
         return f"{name} NULLS FIRST"
     return f'({column.kind.destination.format(c=name)}) COLLATE "C" NULLS FIRST'

@@ -15,9 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
-from rowferry_lab.compare import compare
+from rowferry_lab.compare import Expected, compare
 from rowferry_lab.compare_result import Comparison
 from rowferry_lab.servers import DestinationDatabase, SourceDatabase
 
@@ -146,13 +146,14 @@ class Ferry:
                 process.kill()
             process.wait()
 
-    def compare(self, *tables: str) -> Comparison:
+    def compare(self, *tables: str, **expected: Unpack[Expected]) -> Comparison:
         """Both servers' own words for every row, side by side."""
-        return compare(self.source.url, self.destination.url, schema="raw", tables=tables or None)
+        source, destination = self.source.url, self.destination.url
+        return compare(source, destination, schema="raw", tables=tables or None, **expected)
 
-    def assert_equal(self, *tables: str) -> None:
+    def assert_equal(self, *tables: str, **expected: Unpack[Expected]) -> None:
         """The copy equals the source, row by row."""
-        result = self.compare(*tables)
+        result = self.compare(*tables, **expected)
         assert result.equal, result.describe()
 
     def tracked(self, column: str, table: str) -> Any:
