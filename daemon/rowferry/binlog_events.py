@@ -1,8 +1,8 @@
 """The binlog's events as bytes: which kinds there are and what becomes of each, their header, small bodies.
 
 Pure. Every kind that a server of the supported families has a name for is in exactly one of `READ`,
-`HARMLESS` and `REFUSED`; any other number is unknown. Sources: enum Log_event_type in MySQL's
-libs/mysql/binlog/event/binlog_event.h and in MariaDB's sql/log_event.h,
+`HARMLESS` and `REFUSED`; any other number is unknown, whatever its flags say. Sources: enum
+Log_event_type in MySQL's libs/mysql/binlog/event/binlog_event.h and in MariaDB's sql/log_event.h,
 https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_replication_binlog_event.html and
 https://mariadb.com/kb/en/2-binlog-event-header/.
 """

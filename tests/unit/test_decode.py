@@ -242,7 +242,7 @@ def test_a_header_cut_short_raises(event_type: int) -> None:
             parse_rows_header(event_type, body[:end], 0)
 
 
-@pytest.mark.parametrize("event_type", [19, 39, 166, 20])
+@pytest.mark.parametrize("event_type", [19, 39, 165, 172, 20])
 def test_other_events_are_refused(event_type: int) -> None:
     """A partial JSON update (39) holds no full images."""
     with pytest.raises(DecodeError, match=str(event_type)):
