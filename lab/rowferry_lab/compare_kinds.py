@@ -80,6 +80,23 @@ def time_microseconds(text: str) -> str:
     return str(-total if sign else total)
 
 
+def ewkb(text: str) -> str:
+    """EWKB in hex of a shape that the source printed in hex: four bytes of SRID, then WKB."""
+    data = bytes.fromhex(text)
+    if len(data) < _LEAST_SHAPE_BYTES or data[4] != 1:
+        raise CannotCompare("the source holds a shape of an unknown form")
+    srid, kind, rest = data[:4], data[5:9], data[9:]
+    if not any(srid):
+        return data[4:].hex()
+    return (b"\x01" + kind[:3] + bytes([kind[3] | _HAS_SRID]) + srid + rest).hex()
+
+
+def vector_bits(text: str) -> str:
+    """The bits of the floats that the source printed in hex, little-endian, as big-endian ones."""
+    data = bytes.fromhex(text)
+    return "".join(data[at : at + 4][::-1].hex() for at in range(0, len(data), 4))
+
+
 def _order_double(bits: str) -> object:
     return struct.unpack(">d", bytes.fromhex(bits))[0]
 
@@ -97,6 +114,13 @@ _ALL_DIGITS: Final = "{c} * 1e0"
 # stands for it.
 _MINUS_ZERO: Final = "1e300"
 _ALL_FLOAT_DIGITS: Final = f"IF({{c}} = 0 AND ATAN2({{c}}, -1e0) < 0, {_MINUS_ZERO}, {{c}} * 1e0)"
+_LEAST_SHAPE_BYTES: Final = 13
+_HAS_SRID: Final = 0x20
+_ALL_BITS: Final = (
+    "CASE WHEN {c} IS NOT NULL THEN coalesce((SELECT string_agg(encode(float4send(x), 'hex'), '' ORDER BY n)"
+    " FROM unnest({c}) WITH ORDINALITY AS u(x, n)), '') END"
+)
+_ADDRESS: Final = "substr(encode(inet_send({c}), 'hex'), 9)"  # behind family, bits, flag and length
 _TEXT_TYPES: Final = frozenset({"varchar", "text", "bpchar"})
 _TEXT_HEX: Final = "encode(convert_to({c}::text, 'UTF8'), 'hex')"
 
@@ -125,6 +149,11 @@ TIME: Final = Kind(
     "time", "CAST({c} AS CHAR)", "(extract(epoch from {c}) * 1000000)::bigint::text", frozenset({"interval"}),
     time_microseconds, order_by_value=True, order=int,
 )  # fmt: skip
+SHAPE: Final = Kind("shape", "LOWER(HEX({c}))", "encode({c}, 'hex')", frozenset({"bytea"}), ewkb)
+VECTOR: Final = Kind("vector", "LOWER(HEX({c}))", _ALL_BITS, frozenset({"_float4"}), vector_bits)
+UUID: Final = Kind("uuid", "CAST({c} AS CHAR)", "{c}::text", frozenset({"uuid"}))
+INET4: Final = Kind("inet4", "LOWER(HEX(CAST({c} AS BINARY(4))))", _ADDRESS, frozenset({"inet"}))
+INET6: Final = Kind("inet6", "LOWER(HEX(CAST({c} AS BINARY(16))))", _ADDRESS, frozenset({"inet"}))
 BOOLEAN_BIT: Final = Kind("bit(1)", "BIN({c} + 0)", "{c}::int::text", frozenset({"bool"}))
 
 _BY_SOURCE_TYPE: Final = (
@@ -133,6 +162,21 @@ _BY_SOURCE_TYPE: Final = (
     | dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), BINARY)
     | {"decimal": DECIMAL, "double": DOUBLE, "float": FLOAT, "time": TIME}
     | {"date": DATE, "datetime": DATETIME, "timestamp": TIMESTAMP}
+    | {"vector": VECTOR, "uuid": UUID, "inet4": INET4, "inet6": INET6}
+    | dict.fromkeys(
+        (
+            "geometry",
+            "point",
+            "linestring",
+            "polygon",
+            "multipoint",
+            "multilinestring",
+            "multipolygon",
+            "geometrycollection",
+            "geomcollection",
+        ),
+        SHAPE,
+    )
 )
 
 
