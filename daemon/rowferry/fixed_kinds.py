@@ -171,9 +171,8 @@ def _padded(values: Values, width: int) -> list[bytes | None]:
 
 def _grouped(matrix: Bytes, valid: Bools | None, groups: Sequence[int], separator: str) -> pa.Array:
     """Two hexadecimal digits for each byte, a separator between groups of so many bytes."""
-    digits = _HEX_DIGITS[np.stack((matrix >> 4, matrix & 15), axis=2)].reshape(
-        len(matrix), 2 * matrix.shape[1]
-    )
+    rows, width = matrix.shape
+    digits = _HEX_DIGITS[np.stack((matrix >> 4, matrix & 15), axis=2)].reshape(rows, 2 * width)
     places = np.cumsum(groups)[:-1] * 2
     return _characters(np.insert(digits, places, ord(separator), axis=1), valid)
 

@@ -11,7 +11,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
-import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from rowferry_lab.servers import RunningServer, fresh_destination_database, fresh_source_database
