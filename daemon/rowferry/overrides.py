@@ -145,9 +145,9 @@ def _utf8(array: pa.Array) -> pa.Array:
     try:
         text = array.cast(_TEXT)
     except pa.ArrowInvalid:
-        raise ValueNotCarriable("", 0, "its bytes are no UTF-8 text", "invalid_text") from None
+        raise ValueNotCarriable("", 0, "its bytes are no UTF-8 text") from None
     if pc.any(pc.match_substring(text, "\0")).as_py():
-        raise ValueNotCarriable("", 0, "it holds the character U+0000", "invalid_text")
+        raise ValueNotCarriable("", 0, "it holds the character U+0000")
     return text
 
 
@@ -160,7 +160,7 @@ def _by_arrow(source: ColumnType, target: DestinationType) -> Cast:
 
     def cast(array: pa.Array, column: str) -> pa.Array:
         numbers = array
-        if pa.types.is_large_string(array.type):
+        if pa.types.is_large_string(array.type) or pa.types.is_string(array.type):
             numbers = _integers_of_text(array, column, target, 2 if source.base == "bit" else 10)
         elif pa.types.is_boolean(array.type):
             numbers = array.cast(pa.int8())
