@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from collections.abc import Sequence
 
 import pytest
 
@@ -20,7 +21,7 @@ def compared(text: str) -> str:
     return text if text.isdigit() else text.encode().hex()
 
 
-def assert_equal_but(ferry: Ferry, **aside: list[tuple[str, ...]]) -> None:
+def assert_equal_but(ferry: Ferry, **aside: Sequence[tuple[str, ...]]) -> None:
     """The copy equals the source, save for these rows, which are missing in it."""
     canonical = {table: {tuple(map(compared, key)) for key in keys} for table, keys in aside.items()}
     result = compare(ferry.source.url, ferry.destination.url, set_aside=canonical)
@@ -38,7 +39,8 @@ def test_a_row_is_set_aside_and_comes_back(ferry: Ferry, engine: str) -> None:
     """By the copy and by the stream; updates, deletes, changed keys; an older version does not stay."""
     ferry.source.run(
         f"CREATE TABLE notes (id int PRIMARY KEY, n int, t text) ENGINE={engine}",
-        f"INSERT INTO notes VALUES (1, 1, 'fine'), (2, 2, {NUL}), (3, 3, {NUL}), (4, 4, {NUL}), (5, 5, 'fine')",
+        f"INSERT INTO notes VALUES (1, 1, 'fine'), (2, 2, {NUL}), (3, 3, {NUL})",
+        f"INSERT INTO notes VALUES (4, 4, {NUL}), (5, 5, 'fine')",
     )
     ferry.catch_up()
     assert_equal_but(ferry, notes=[("2",), ("3",), ("4",)])
@@ -174,7 +176,7 @@ def test_retry_carries_what_fits_now(ferry: Ferry) -> None:
     assert done.returncode == 1
     assert done.stdout == "1 rows carried, 1 gone at the source, 2 still set aside\n"
     assert_equal_but(ferry, notes=keys[2:])
-    ferry.source.run("SET SESSION sql_log_bin = 0", "UPDATE notes SET t = 'mended'")
+    ferry.source.run("SET SESSION sql_log_bin = 0", "UPDATE notes SET t = 'mended' WHERE id > 1")
     done = ferry.run("quarantine", "retry")
     assert (done.returncode, done.stdout) == (0, "2 rows carried, 0 gone at the source, 0 still set aside\n")
     assert_equal_but(ferry)
