@@ -7,8 +7,7 @@ events out of a compressed transaction, and plain bodies out of compressed ones.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
@@ -26,6 +25,7 @@ from rowferry.table_schema import TableId
 from rowferry.transaction import TransactionAssembler
 
 _MAX_LAYOUTS: Final = 20_000
+_UNREADABLE: Final = (DecodeError, EventError, PayloadError, UnicodeDecodeError)
 
 StreamItem = Transaction | SchemaChange | Heartbeat
 Completed = list[Transaction | SchemaChange]
@@ -75,9 +75,10 @@ class EventDispatcher:
         """What a packet completes, in order. packet: a zero byte and one event, its checksum included."""
         event = self._parse(packet)
         control = self._controls.get(event.kind)
-        if control is not None:
-            return control(event)
-        return self._complete(self._change(event))
+        try:
+            return control(event) if control is not None else self._complete(self._change(event))
+        except _UNREADABLE as error:
+            raise self._unreadable(error, event) from None
 
     def _parse(self, packet: bytes) -> Event:
         if len(packet) <= HEADER_SIZE:
@@ -123,25 +124,18 @@ class EventDispatcher:
             unknown_event=kind if unknown else None,
         )
 
-    @contextlib.contextmanager
-    def _reading(self, event: Event) -> Iterator[None]:
-        """Bytes that are not what they should be stop the stream, and name the event."""
-        try:
-            yield
-        except (DecodeError, EventError, PayloadError) as error:
-            raise self._stopped(f"an event that cannot be read: {error}", event.kind) from None
-        except UnicodeDecodeError:
-            raise self._stopped("a table map whose names are not UTF-8", event.kind) from None
+    def _unreadable(self, error: ValueError, event: Event) -> StreamStopped:
+        """Bytes that are not what they should be; none of them is told."""
+        what = "names that are not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+        return self._stopped(f"an event that cannot be read: {what}", event.kind)
 
     def _payload(self, event: Event) -> Completed:
         """A whole transaction, compressed; it ends where this event does. Nothing leaves before the end."""
         done: Completed = []
-        with self._reading(event):
-            for data in inner_events(event.data, event.start, event.end):
-                if done:
-                    raise PayloadError("it goes on after the end of its transaction")
-                inner = replace(events.read_event(data, 0, len(data)), log_pos=event.log_pos)
-                done = self._inside(inner)
+        for data in inner_events(event.data, event.start, event.end):
+            if done:
+                raise PayloadError("it goes on after the end of its transaction")
+            done = self._inside(replace(events.read_event(data, 0, len(data)), log_pos=event.log_pos))
         if not done or self._assembler.open:
             raise self._stopped("a compressed transaction without its end", event.kind)
         return done
@@ -149,17 +143,19 @@ class EventDispatcher:
     def _inside(self, event: Event) -> Completed:
         if event.kind in events.NEVER_INSIDE_PAYLOAD:
             raise self._stopped("an event that has no place in a compressed transaction", event.kind)
-        return self._change(event)
+        try:
+            return self._change(event)
+        except _UNREADABLE as error:
+            raise self._unreadable(error, event) from None
 
     def _rows(self, event: Event) -> Completed:
         data, end = event.data, event.end
-        with self._reading(event):
-            header = parse_rows_header(event.kind, data, event.start)
-            start = header.start
-            event.require(start - event.start)
-            if event.kind in events.COMPRESSED_ROWS:
-                data = uncompressed_record(data, start, end)
-                start, end = 0, len(data)
+        header = parse_rows_header(event.kind, data, event.start)
+        start = header.start
+        event.require(start - event.start)
+        if event.kind in events.COMPRESSED_ROWS:
+            data = uncompressed_record(data, start, end)
+            start, end = 0, len(data)
         layout = self._tables.get(header.table_id)
         if layout is not None:
             self._assembler.rows(RowEvent(layout, header.kind, data, start, end, header.complete))
@@ -175,8 +171,7 @@ class EventDispatcher:
         if layout is None:
             if len(self._layouts) >= _MAX_LAYOUTS:
                 self._layouts.clear()
-            with self._reading(event):
-                layout = self._layouts[body] = self._parse_table_map(event)
+            layout = self._layouts[body] = self._parse_table_map(event)
         self._tables[table_id] = layout
         return []
 
@@ -192,8 +187,7 @@ class EventDispatcher:
         return self._assembler.xid(self._end_of(event), event.timestamp * 1_000_000)
 
     def _query(self, event: Event) -> Completed:
-        with self._reading(event):
-            query = events.read_query(event)
+        query = events.read_query(event)
         end = self._end_of(event)
         return self._assembler.statement(query.text, query.database, end, event.timestamp * 1_000_000)
 
@@ -220,8 +214,7 @@ class EventDispatcher:
         return BinlogPosition(position.file, offset, gtid_set, self._server.identity)
 
     def _mysql_gtid(self, event: Event) -> list[StreamItem]:
-        with self._reading(event):
-            gtid = events.read_mysql_gtid(event)
+        gtid = events.read_mysql_gtid(event)
         self._pending_gtid = None
         name = ""
         if event.kind == events.GTID:
@@ -231,8 +224,7 @@ class EventDispatcher:
         return []
 
     def _mariadb_gtid(self, event: Event) -> list[StreamItem]:
-        with self._reading(event):
-            gtid = events.read_mariadb_gtid(event)
+        gtid = events.read_mariadb_gtid(event)
         if gtid.xa:
             raise self._refused(events.XA_PREPARE)
         self._pending_gtid = (gtid.domain, gtid.server, gtid.sequence)
@@ -241,8 +233,7 @@ class EventDispatcher:
         return []
 
     def _heartbeat(self, event: Event) -> list[StreamItem]:
-        with self._reading(event):
-            file = events.read_heartbeat(event)
+        file = events.read_heartbeat(event)
         if not self._assembler.open and event.log_pos and file == self._position.file:
             offset = widen_offset(self._position.offset & ~0xFFFFFFFF, event.log_pos)
             if offset > self._position.offset:
@@ -250,8 +241,7 @@ class EventDispatcher:
         return [Heartbeat(self._position)]
 
     def _rotate(self, event: Event) -> list[StreamItem]:
-        with self._reading(event):
-            file, offset = events.read_rotate(event)
+        file, offset = events.read_rotate(event)
         if file != self._position.file or event.timestamp:
             self._tables = {}
         if file != self._position.file:
