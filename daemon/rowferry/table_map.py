@@ -61,7 +61,8 @@ _TEXTS: Final = frozenset(
     }
 )
 _LABELS: Final = frozenset({WireType.ENUM, WireType.SET})
-_KNOWN_TYPES: Final = frozenset(WireType) | {_BLOB_COMPRESSED, _VARCHAR_COMPRESSED}
+_COMPRESSED: Final = frozenset({_BLOB_COMPRESSED, _VARCHAR_COMPRESSED})
+_KNOWN_TYPES: Final = frozenset(WireType) | _COMPRESSED
 _SIGNEDNESS, _DEFAULT_CHARSET, _COLUMN_CHARSET, _NAMES = 1, 2, 3, 4
 _SET_LABELS, _ENUM_LABELS = 5, 6
 _DEFAULT_LABEL_CHARSET, _LABEL_CHARSET = 10, 11
@@ -84,7 +85,7 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
     mariadb: the server's family, which differ in whether GEOMETRY has a character set. The columns are
     described in `wire_types`. Raises MetadataMissing where the event has no column names, DecodeError
     where it is cut short, and, naming the number, for a type, a type's metadata, or a kind of optional
-    metadata that is not known.
+    metadata that is not known. Compressed columns are passed on (their decoder raises).
     """
     reader = _Reader(data, start, end)
     table_id = reader.number(6)
@@ -100,7 +101,8 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
         raise MetadataMissing(f"table map of {table} without column names: {MetadataMissing.hint}")
     columns = _columns(shapes, nulls, fields, mariadb)
     for column in columns:
-        storage(column)
+        if column.type_code not in _COMPRESSED:
+            storage(column)
     return TableMap(table_id, table, columns)
 
 

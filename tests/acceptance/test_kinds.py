@@ -137,7 +137,7 @@ def values_of(source: RunningServer) -> Iterator[tuple[str, list[str]]]:
 def test_values_of_every_kind_arrive_copied_and_streamed(
     ferry: Ferry, source: RunningServer, partitions: str
 ) -> None:
-    """The same rows by both ways, then changed ones; among invisible and generated columns, and in partitions.
+    """The same rows by both ways, then changed ones; in partitions, beside invisible columns.
 
     MySQL has no shapes in partitioned tables.
     """
@@ -151,7 +151,7 @@ def test_values_of_every_kind_arrive_copied_and_streamed(
     named = ", ".join(f"c{i}" for i in range(len(kinds)))
     ferry.source.run(
         f"CREATE TABLE held (id INT NOT NULL, hidden BIT(2) NOT NULL DEFAULT 2 INVISIBLE, {columns},"
-        " made YEAR GENERATED ALWAYS AS (2000 + id) VIRTUAL,"
+        " made YEAR GENERATED ALWAYS AS (2000 + id % 100) VIRTUAL,"
         f" kept BIT(12) GENERATED ALWAYS AS (id) STORED, PRIMARY KEY (id)) {partitions}",
         f"INSERT IGNORE INTO held (id, {named}) VALUES {', '.join(rows)}",
     )
