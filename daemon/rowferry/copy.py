@@ -35,6 +35,7 @@ from rowferry.position import BinlogPosition
 from rowferry.settings import CopySettings, SourceSettings
 from rowferry.table_schema import TableId, TableSchema
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, reached
+from rowferry.types import UnsupportedType
 
 FIRST_CHUNK_ROWS: Final = 2_000
 MIN_CHUNK_ROWS: Final = 100
@@ -249,6 +250,9 @@ def _convert(table: TableSchema, rows: Sequence[Sequence[Any]]) -> tuple[pa.Tabl
             converted = text_converter(column)(values)
         except ValueNotCarriable as error:
             raise not_carriable(table.id, column.name, error.reason) from None
+        except UnsupportedType as error:
+            where = f"table {table.id}, column {column.name}"
+            raise TableStopped("copy", where, reason=str(error)) from None
         arrays[column.name] = converted.array
         zero_dates += converted.zero_dates
     return pa.table(arrays), zero_dates

@@ -182,6 +182,25 @@ def test_a_year_of_two_digits_stops_its_table_alone(ferry: Ferry) -> None:
     ferry.assert_equal("good")
 
 
+@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+def test_text_in_a_character_set_that_is_not_carried_stops_its_table_alone(ferry: Ferry) -> None:
+    """Also the text of labels: the other tables are copied."""
+    ferry.source.run(
+        "CREATE TABLE good (id INT PRIMARY KEY)",
+        "CREATE TABLE old_text (id INT PRIMARY KEY, t VARCHAR(5) CHARACTER SET big5)",
+        "CREATE TABLE old_labels (id INT PRIMARY KEY, e ENUM('a', 'b') CHARACTER SET big5)",
+        *(
+            f"INSERT INTO {table} VALUES (1{value})"
+            for table, value in (("good", ""), ("old_labels", ", 'a'"))
+        ),
+    )
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    for table in ("old_text", "old_labels"):
+        assert ferry.tracked("state", table) == "stopped"
+        assert "character set big5 is not supported" in ferry.tracked("error", table)
+    ferry.assert_equal("good")
+
+
 @pytest.mark.parametrize("source", ["mariadb_10_11"], indirect=True)
 def test_an_empty_shape_stops_its_table(ferry: Ferry) -> None:
     """MariaDB stores '' where a row gives nothing for a NOT NULL column: no shape, and not NULL either."""
