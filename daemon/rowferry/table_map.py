@@ -83,7 +83,7 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
     mariadb: the server's family, which differ in whether GEOMETRY has a character set. The columns are
     described in `wire_types`. Raises MetadataMissing where the event has no column names, DecodeError
     where it is cut short, and, naming the number, for a type, a type's metadata, or a kind of optional
-    metadata that is not known.
+    metadata that is not known. Compressed columns are passed on (their decoder raises).
     """
     reader = _Reader(data, start, end)
     table_id = reader.number(6)

@@ -87,7 +87,7 @@ def test_rows_are_known_by_keys_of_every_kind(ferry: Ferry) -> None:
         "CREATE TABLE odd_keys (k varchar(20) PRIMARY KEY, n int)", f"INSERT INTO odd_keys VALUES ({NUL}, 1)"
     )
     ferry.catch_up()
-    keys = {table: (shown, "1") for table, (_, _, shown) in kinds.items()}
+    keys: dict[str, tuple[str, ...]] = {table: (shown, "1") for table, (_, _, shown) in kinds.items()}
     keys["odd_keys"] = ("hex:" + b"a\0secret".hex(),)
     found = {table: tuple(key) for table, key, _, _ in ferry.destination.rows(ENTRIES)}
     assert found == keys
