@@ -116,7 +116,11 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Row events of one table in one load, before the last change of a key won; copied: rows of chunks."""
+    """Row events of one table in one load, before the last change of a key won; copied: rows of chunks.
+
+    Of a system-versioned table, what happened to its current rows: a life that ends is a delete, and
+    what only concerns history is not counted.
+    """
 
     inserts: int = 0
     updates: int = 0
