@@ -106,6 +106,11 @@ def test_values_that_share_bytes_are_refused() -> None:
         json_text(b"\x02" + b"".join(levels) + struct.pack("<HH", 0, 4))
 
 
+def test_of_a_literal_in_its_entry_the_first_byte_counts() -> None:
+    """As for the server (json_binary.cc, parse_scalar)."""
+    assert json_text(bytes.fromhex("0202000a00" + "0401ff" + "0400ff")) == "[true, null]"
+
+
 def nested(depth: int) -> bytes:
     """Arrays inside each other, that many."""
     inner = struct.pack("<HH", 0, 4)
