@@ -433,6 +433,48 @@ def test_updates_in_place_leave_holes_that_are_not_read(source: RunningServer) -
         assert freed > 0
 
 
+def any_change(pick: random.Random) -> str:
+    """A change of one place in a document of the keys k0 to k9."""
+    path = f"$.k{pick.randint(0, 9)}{pick.choice(('', '', '[0]', '[1]', '.k1', '.k2'))}"
+    value = pick.choice(
+        (
+            f"REPEAT('é', {pick.randint(0, 90)})",
+            str(pick.choice(LIMITS[:-6])),
+            "NULL",
+            "1.5e0",
+            "TIME'-01:00:00'",
+            "JSON_ARRAY(1, 'two')",
+            "JSON_OBJECT('k1', 70000, 'k2', JSON_ARRAY())",
+        )
+    )
+    return pick.choice(
+        (
+            f"JSON_SET(j, '{path}', {value})",
+            f"JSON_REPLACE(j, '{path}', {value})",
+            f"JSON_REMOVE(j, '{path}')",
+        )
+    )
+
+
+@pytest.mark.parametrize("filler", [0, 70_000], ids=["small", "large"])
+def test_documents_that_were_changed_again_and_again_are_read(source: RunningServer, filler: int) -> None:
+    """Holes, moved values and keys that are gone, in both storages."""
+    pick = random.Random(filler)
+    members = ", ".join(f"'k{n}', REPEAT('x', {n * 20})" for n in range(10))
+    with connected(source) as connection:
+        run(connection, *MAKE, *inserts([f"JSON_OBJECT({members}, 'filler', REPEAT('f', {filler}))"] * 5))
+        first = printed(connection)
+        changes = [f"UPDATE docs SET j = {any_change(pick)} WHERE id = {n % 5}" for n in range(300)]
+        events = events_of(source, connection, "SET SESSION binlog_row_value_options=''", *changes)
+        assert len(events) > 100
+        assert max(printed(connection, "SELECT JSON_STORAGE_FREE(j) FROM docs")) > 0
+        state = dict(enumerate(first))
+        for before, after in (event.rows for event in events):
+            assert state[before[0]] == json_text(before[1])
+            state[after[0]] = json_text(after[1])
+        assert list(state.values()) == printed(connection)
+
+
 def test_generated_columns_and_defaults_are_carried(source: RunningServer) -> None:
     """Stored and virtual ones, by an insert and by an update."""
     table = (

@@ -272,6 +272,22 @@ def test_unknown_types_are_refused(pair: Pair) -> None:
         pair.compare()
 
 
+@pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
+def test_json_is_compared_by_its_values(pair: Pair) -> None:
+    """Neither the order of keys nor the way numbers are written counts; every digit does."""
+    pair.run_source("CREATE TABLE docs (id int PRIMARY KEY, j json)")
+    pair.run_destination("CREATE TABLE {schema}.docs (id int PRIMARY KEY, j jsonb)")
+    document = '{"b": [1.50, 1e20, -0.0, "é\\n", null], "aa": {"x": 18446744073709551615}}'
+    pair.run_source(f"INSERT INTO docs VALUES (1, '{document.replace(chr(92), chr(92) * 2)}'), (2, NULL)")
+    pair.run_destination(f"INSERT INTO {{schema}}.docs VALUES (1, '{document}'), (2, NULL)")
+    result = pair.compare()
+    assert result.equal, result.describe()
+    for old, new in (("615", "616"), ("1.50", "1.51"), ("null", '"null"'), ("aa", "ab"), ("1e20", '"1e20"')):
+        changed = document.replace(old, new)
+        pair.run_destination(f"UPDATE {{schema}}.docs SET j = '{changed}' WHERE id = 1")
+        assert not pair.compare().equal, new
+
+
 def test_a_destination_type_that_cannot_hold_the_values_is_refused(pair: Pair) -> None:
     """A tinyint in a boolean looks equal until the first 2."""
     pair.run_source("CREATE TABLE t (id int PRIMARY KEY, a tinyint)")
