@@ -6,7 +6,6 @@ with Rowferry itself, on purpose: it must not make the same mistake twice.
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Callable
@@ -83,18 +82,6 @@ def time_microseconds(text: str) -> str:
     return str(-total if sign else total)
 
 
-def json_values(text: str) -> str:
-    """A JSON document's values, whatever its order of keys and its way of writing numbers; all digits."""
-
-    def number(digits: str) -> Decimal:
-        return Decimal(plain_decimal(f"{Decimal(digits):f}"))
-
-    def members(pairs: list[tuple[str, object]]) -> list[tuple[str, object]]:
-        return [("object", None), *sorted(pairs, key=lambda pair: pair[0])]
-
-    return repr(json.loads(text, parse_float=number, parse_int=number, object_pairs_hook=members))
-
-
 def _order_double(bits: str) -> object:
     return struct.unpack(">d", bytes.fromhex(bits))[0]
 
@@ -144,7 +131,6 @@ TIME: Final = Kind(
     "time", "CAST({c} AS CHAR)", "(extract(epoch from {c}) * 1000000)::bigint::text", frozenset({"interval"}),
     time_microseconds, order_by_value=True, order=int,
 )  # fmt: skip
-JSON: Final = Kind("json", "CAST({c} AS CHAR)", "{c}::text", frozenset({"jsonb"}), json_values, json_values)
 BOOLEAN_BIT: Final = Kind("bit(1)", "BIN({c} + 0)", "{c}::int::text", frozenset({"bool"}))
 JSON: Final = Kind(
     "json", "CAST({c} AS CHAR)", "{c}::text", frozenset({"jsonb"}), canonical_json, canonical_json
@@ -175,7 +161,7 @@ _BY_SOURCE_TYPE: Final = (
     dict.fromkeys(("tinyint", "smallint", "mediumint", "int", "bigint", "year"), INTEGER)
     | dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"), TEXT)
     | dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), BINARY)
-    | {"decimal": DECIMAL, "double": DOUBLE, "float": FLOAT, "time": TIME, "json": JSON}
+    | {"decimal": DECIMAL, "double": DOUBLE, "float": FLOAT, "time": TIME}
     | {"date": DATE, "datetime": DATETIME, "timestamp": TIMESTAMP}
     | {"json": JSON, "uuid": UUID, "inet4": INET4, "inet6": INET6, "vector": VECTOR}
 )
