@@ -94,7 +94,8 @@ def sweep_quarantine(dataset: str, table: str, began: str) -> Statement:
 def read_hashes(session: Session, dataset: str) -> dict[str, set[str]]:
     """The hashes of the keys that are set aside, by table. Raises what `destination.fetch` raises."""
     found: dict[str, set[str]] = {}
-    for table, hashed in fetch(session, f"SELECT table_name, key_hash FROM {name(dataset, TABLE)}"):
+    text = f"SELECT table_name, key_hash FROM {name(dataset, TABLE)} WHERE %s"
+    for table, hashed in fetch(session, text, [True]):
         found.setdefault(table, set()).add(hashed)
     return found
 
