@@ -20,15 +20,15 @@ from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 
 PACKAGE = Path(rowferry.__file__).parent
 SQL = re.compile(
-    r"\s*\(?(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|COPY|ADD COLUMN|PRIMARY KEY|CAST|"
-    r"CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
+    r"\s*\(?(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|COPY|ADD COLUMN|PRIMARY KEY|"
+    r"CAST|CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
 )
 ALLOWED = {
     "checkpoint": r"name\(.*\)",
     "quarantine": r"name\(.*\)",
     "resync": r"name\(.*\)",
     "status": r"name\(.*\)",
-    "destination": r"name\(.*\)|', '\.join\(parts\)|', '\.join\(\(name\(k\) for k in there\.key\)\)|kinds\[n\]",
+    "destination": r"name\(.*\)|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)|kinds\[n\]",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|_after\(table, last_key\)",
     "key_sql": r"qualified\(table\)|columns|_bytes\(text\.encode\(\), 'utf8mb4'\)|kind\.charset",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
