@@ -16,6 +16,7 @@ from typing import Any, Final
 from rowferry.changes import RowCounts, Statement
 from rowferry.destination import Session, fetch, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
+from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
 from rowferry.table_schema import TableSchema
 
@@ -94,7 +95,9 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
         create_quarantine(dataset),
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
-                   CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of
+                   CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of,
+                   (SELECT count(*) FROM {name(dataset, QUARANTINE)} q
+                    WHERE q.table_name = t.table_name) AS rows_set_aside
             FROM {name(dataset, "_rowferry_tables")} t
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
     ]
