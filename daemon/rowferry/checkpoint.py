@@ -96,9 +96,10 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
                    CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of,
-                   (SELECT count(*) FROM {name(dataset, QUARANTINE)} q
-                    WHERE q.table_name = t.table_name) AS rows_set_aside
+                   coalesce(q.rows, 0) AS rows_set_aside
             FROM {name(dataset, "_rowferry_tables")} t
+            LEFT JOIN (SELECT table_name, count(*) AS rows FROM {name(dataset, QUARANTINE)}
+                       GROUP BY table_name) q USING (table_name)
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
     ]
     return [Statement(text.replace("%%", "%")) for text in texts]
