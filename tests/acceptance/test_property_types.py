@@ -7,6 +7,7 @@ failure the statements are printed, to be run by hand.
 from __future__ import annotations
 
 import os
+import time
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
@@ -16,8 +17,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from rowferry_lab.servers import RunningServer, fresh_destination_database, fresh_source_database
 from tests.acceptance.harness import Ferry
-from tests.generated_tables import SESSION, Table, run_all, shown_on_failure, tables
-from tests.generated_types import FAMILIES, Server
+from tests.generated.families import FAMILIES
+from tests.generated.kinds import Server
+from tests.generated.tables import SESSION, Table, run_all, shown_on_failure, tables
 
 _EXAMPLES: Final = int(os.environ.get("ROWFERRY_LAB_EXAMPLES", "0"))
 NOT_CARRIED: Final = frozenset(
@@ -71,3 +73,47 @@ def copy_and_follow(ferry: Ferry, made: list[Table]) -> None:
         run_all(connection, after)
         ferry.catch_up()
         ferry.assert_equal(*(table.name for table in made))
+
+
+def test_names_of_more_than_63_bytes_stop_their_table(ferry: Ferry) -> None:
+    """Postgres cuts longer names off, which would make two of them one; MySQL has 64 characters."""
+    long = ("t" * 64, "é" * 32, "表" * 22)
+    ferry.source.run(
+        "CREATE TABLE good (id int PRIMARY KEY)",
+        "INSERT INTO good VALUES (1)",
+        *(f"CREATE TABLE `{name}` (id int PRIMARY KEY)" for name in long),
+        *(f"CREATE TABLE column{n} (id int PRIMARY KEY, `{name}` int)" for n, name in enumerate(long)),
+        *(f"INSERT INTO `{name}` VALUES (1)" for name in long),
+    )
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    ferry.source.run("INSERT INTO good VALUES (2)", *(f"DELETE FROM `{name}`" for name in long))
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    ferry.assert_equal("good")
+    for table, name in (*((name, name) for name in long), *((f"column{n}", m) for n, m in enumerate(long))):
+        assert ferry.tracked("state", table) == "stopped"
+        assert f"{name!r} is longer than 63 bytes" in ferry.tracked("error", table)
+
+
+@pytest.mark.parametrize("source", ["mariadb_10_11"], indirect=True)
+@pytest.mark.parametrize(
+    "columns",
+    [
+        "id int PRIMARY KEY, ctid int",
+        ", ".join(["id int PRIMARY KEY", *(f"c{n} tinyint" for n in range(1700))]),
+    ],
+    ids=["the name of a system column", "more columns than Postgres has"],
+)
+@pytest.mark.xfail(strict=True, reason="the daemon retries for ever what Postgres refuses in CREATE TABLE")
+def test_a_table_that_postgres_cannot_create_stops_alone(ferry: Ferry, columns: str) -> None:
+    """One table that cannot be made must not keep the others waiting."""
+    ferry.source.run(
+        "CREATE TABLE good (id int PRIMARY KEY)",
+        f"CREATE TABLE unfit ({columns}) ENGINE=MyISAM",
+        "INSERT INTO good VALUES (1)",
+    )
+    with ferry.daemon() as daemon:
+        deadline = time.monotonic() + 15
+        while daemon.table("unfit").get("state") != "stopped" and time.monotonic() < deadline:
+            time.sleep(0.2)
+        assert daemon.table("unfit").get("state") == "stopped"
+        daemon.wait_state("good", "streaming")

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for tables of `generated_types` with odd names, and for changes of their rows."""
+"""Hypothesis strategies for tables of every type with odd names, and for changes of their rows."""
 
 from __future__ import annotations
 
@@ -10,23 +10,17 @@ from typing import Any, Final
 import pymysql
 from hypothesis import strategies as st
 
-from tests.generated_types import (
-    NEW_TEMPORAL_FAMILIES,
-    OLD_FAMILIES,
-    Kind,
-    Server,
-    kinds,
-    known_families,
-)
+from tests.generated.families import NEW_TEMPORAL_FAMILIES, OLD_FAMILIES, kinds, known_families
+from tests.generated.kinds import Kind, Server
 
 SESSION: Final = ("SET sql_mode='ALLOW_INVALID_DATES'", "SET time_zone='+00:00'")
 _DUPLICATE_KEY: Final = 1062
 
 _ODD_NAMES: Final = (
-    "select", "Order", "order", "group by", "it's", 'say "hi"', "back`tick", "100%", "%s", "%(x)s", "a;b", "--",
-    "{0}", "{schema}", "back\\slash", "in  side", "naïve", "ΑΒΓ", "日本", "☃", "x" * 63, "é" * 31 + "x", "USER",
-    "table", "End", "a.b", "a/b", "$1", "?", ":name", "/*", "*/", "#x", "@a", "null", "1", "e\u0301", "ﬀ",
-    "line\nbreak", "tab\there", "'", '"', ",", "(", "a=b", "\\N", "İ", "ß", " lead",
+    "select", "Order", "order", "group by", "it's", 'say "hi"', "back`tick", "100%", "%s", "%(x)s", "a;b",
+    "--", "{0}", "{schema}", "back\\slash", "in  side", "naïve", "ΑΒΓ", "日本", "☃", "x" * 63,
+    "é" * 31 + "x", "USER", "table", "End", "a.b", "a/b", "$1", "?", ":name", "/*", "*/", "#x", "@a", "null",
+    "1", "e\u0301", "ﬀ", "line\nbreak", "tab\there", "'", '"', ",", "(", "a=b", "\\N", "İ", "ß", " lead",
 )  # fmt: skip
 _NAMES: Final = st.sampled_from(_ODD_NAMES)
 
