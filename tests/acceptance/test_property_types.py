@@ -1,44 +1,23 @@
 """Tables of every type under odd names, made by chance, are copied, followed, and stay equal.
 
-By default the same few examples each time. ROWFERRY_LAB_EXAMPLES=50 makes that many new ones; on a
-failure the statements are printed, to be run by hand.
+`tests/generated/examples.py` says how many, and how to have more; on a failure the statements are
+printed, to be run by hand.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 
 from rowferry_lab.servers import RunningServer, fresh_destination_database, fresh_source_database
 from tests.acceptance.harness import Ferry
-from tests.generated.families import FAMILIES
-from tests.generated.kinds import Server
+from tests.generated.examples import examples, server_of
+from tests.generated.families import FAMILIES, NOT_CARRIED
 from tests.generated.tables import SESSION, Table, run_all, shown_on_failure, tables
-
-_EXAMPLES: Final = int(os.environ.get("ROWFERRY_LAB_EXAMPLES", "0"))
-NOT_CARRIED: Final = frozenset(
-    {"bit", "year", "enum", "set", "json", "geometry", "vector", "identifier", "compressed", "old_fraction"}
-)
-PROPERTY: Final = settings(
-    max_examples=_EXAMPLES or 5,
-    derandomize=not _EXAMPLES,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
-
-
-def server_of(source: RunningServer) -> Server:
-    """What the generator must know of it."""
-    major, minor = map(int, source.spec.version.split(".")[:2])
-    return Server(source.spec.product == "mysql", (major, minor))
 
 
 def test_generated_tables_are_copied_and_followed(
@@ -47,7 +26,7 @@ def test_generated_tables_are_copied_and_followed(
     """Whatever the source stores, by both ways in, is what the destination holds, under the same names."""
     numbers = iter(range(10_000))
 
-    @PROPERTY
+    @examples(4)
     @given(tables(server_of(source), FAMILIES - NOT_CARRIED))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))

@@ -36,6 +36,10 @@ _FAMILIES: Final[dict[str, Callable[[Server], Kinds]]] = {
 }
 _SIMPLE: Final = frozenset({"simple_text", "simple_temporal"})
 FAMILIES: Final = frozenset(_FAMILIES) - _SIMPLE
+NOT_CARRIED: Final = frozenset(
+    {"bit", "year", "enum", "set", "json", "geometry", "vector", "identifier", "compressed", "old_fraction"}
+)
+"""What Rowferry does not carry yet."""
 OLD_FAMILIES: Final = frozenset({"old_temporal", "old_zero_date", "old_fraction"})
 NEW_TEMPORAL_FAMILIES: Final = frozenset({"temporal", "zero_date", "no_such_day", "simple_temporal"})
 

@@ -51,9 +51,9 @@ class Table:
     first: tuple[str, ...]
     later: tuple[tuple[str, ...], ...]
 
-    def __repr__(self) -> str:
-        """Short, since Hypothesis prints it."""
-        return self.create[-1] if len(self.create) == 1 else self.create[1]
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:
+        """Short where Hypothesis prints it; `shown_on_failure` prints all."""
+        printer.text(f"<table {self.name!r}>")
 
 
 def quoted(name: str) -> str:
