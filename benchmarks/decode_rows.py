@@ -25,7 +25,7 @@ from rowferry.changes import RowEvent, Transaction
 from rowferry.mysql_catalog import read_tables
 from rowferry.mysql_source import connect, describe_server, head_position
 from rowferry.position import BinlogPosition
-from rowferry.settings import SourceSettings, TableSettings
+from rowferry.settings import QuarantineSettings, SourceSettings, TableSettings
 from rowferry_lab.servers import Lab, SourceDatabase, fresh_source_database
 
 CHANGES: Final = 100_000
@@ -109,7 +109,7 @@ def to_columns(stretch: Stretch) -> Callable[[RowEvent], int]:
         segment.add(event.kind, route.decoder.decode(event.data, event.start, event.end))
         rows = len(segment.rows) - before
         if len(segment.rows) >= 20_000:
-            table_load([segment])
+            table_load([segment], QuarantineSettings())
             open_segment.clear()
         return rows
 

@@ -7,12 +7,13 @@ change that was not applied. The book and all counters change only after the com
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rowferry import failpoints
-from rowferry.assemble import Assembled, table_load
+from rowferry.assemble import Assembled, as_destination, table_load
 from rowferry.batch import ChunkSegment, MicroBatch, Segment
 from rowferry.batch_queue import TableFault
 from rowferry.book import Decision, TableBook, adopt, reconcile, stop
@@ -33,6 +34,7 @@ from rowferry.destination import Session, existing_columns, run_all
 from rowferry.errors import StreamStopped, TableStopped
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
+from rowferry.quarantine import QuarantineBook, QuarantineChange, sweep_quarantine
 from rowferry.table_schema import TableId, TableSchema
 
 Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
@@ -47,7 +49,10 @@ class Loads(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What one commit did, for observers. stages: seconds by stage."""
+    """What one commit did, for observers. stages: seconds by stage.
+
+    zero_dates: by table and action. set_aside: rows, by table and policy.
+    """
 
     position: BinlogPosition
     load_id: str
@@ -55,7 +60,8 @@ class Applied:
     transactions: int
     rows: int
     tables: Mapping[str, RowCounts]
-    zero_dates: Mapping[str, int]
+    zero_dates: Mapping[str, Mapping[str, int]]
+    set_aside: Mapping[str, Mapping[str, int]]
     stages: Mapping[str, float]
     decisions: tuple[Decision, ...] = ()
     finished: tuple[TableId, ...] = ()
@@ -65,12 +71,12 @@ class Applied:
 class PreparedBatch:
     """A batch whose rows are columns now; `batch` keeps all but its rows.
 
-    failed: the error of each table that has a value which cannot be carried. seconds: it took so long.
+    failed: the error of each table that has a row which cannot be carried. seconds: it took so long.
     """
 
     batch: MicroBatch
     loads: tuple[Assembled, ...]
-    failed: Mapping[TableId, str]
+    failed: Mapping[TableId, TableStopped]
     seconds: float
 
 
@@ -83,6 +89,7 @@ class _Plan:
     decisions: list[Decision] = field(default_factory=list)
     records: dict[TableId, TableRecord] = field(default_factory=dict)
     finished: list[TableId] = field(default_factory=list)
+    quarantine: list[QuarantineChange] = field(default_factory=list)
 
 
 class Applier:
@@ -96,6 +103,7 @@ class Applier:
         loader: Loads,
         catalogue: Catalogue,
         applied_until: Callable[[BinlogPosition], int],
+        quarantine: QuarantineBook,
     ) -> None:
         """catalogue: reads the source's tables whose names pass. applied_until: source time at a position."""
         self._session = session
@@ -104,6 +112,7 @@ class Applier:
         self._loader = loader
         self._catalogue = catalogue
         self._applied_until = applied_until
+        self.quarantine = quarantine
         self._ids = LoadIds(checkpoint.load_id)
         self._heads: dict[TableId, tuple[int, BinlogPosition]] = {}
 
@@ -116,7 +125,7 @@ class Applier:
         """Turn a batch's rows into columns; the rows are given up table by table, to save memory."""
         clock = time.monotonic()
         loads: list[Assembled] = []
-        failed: dict[TableId, str] = {}
+        failed: dict[TableId, TableStopped] = {}
         while batch.segments:
             table, segments = batch.segments.popitem()
             current = [s for s in segments if self._is_current(s)]
@@ -124,9 +133,11 @@ class Applier:
             if self._book.captured(table) is None or not current:
                 continue
             try:
-                loads.append(table_load(current))
+                assembled = table_load(current, self.quarantine.rules)
+                self.quarantine.require_room(assembled)
+                loads.append(assembled)
             except TableStopped as error:
-                failed[table] = str(error)
+                failed[table] = error
         return PreparedBatch(batch, tuple(loads), failed, time.monotonic() - clock)
 
     def apply(self, prepared: PreparedBatch) -> Applied:
@@ -141,7 +152,7 @@ class Applier:
         moved = replace(
             self.checkpoint, position=position, load_id=load_id, commit_time_us=batch.commit_time_us
         )
-        self._record(plan, load_id, started_us, batch.commit_time_us)
+        self._record(plan, load_id, started_us, moved)
         plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
         stages = {"convert": prepared.seconds, **self._commit(plan, load_id)}
         self.checkpoint = moved
@@ -174,8 +185,8 @@ class Applier:
         return decisions
 
     def stop_table(self, table: TableId, error: str) -> tuple[Decision, ...]:
-        """Stop a captured table; its rows stay as of the checkpoint."""
-        record = self._book.captured(table)
+        """Stop a table that the destination refuses; its rows stay as of the checkpoint."""
+        record = self._book.captured(self._book.at_destination(table))
         if record is None:
             raise StreamStopped("stop a table", f"table {table}", reason="it is not captured")
         decision = stop(self._book.dataset, record, error)
@@ -191,7 +202,7 @@ class Applier:
         if not fault.final:
             now = self._catalogue(lambda name: name == fault.table.name).get(fault.table)
             decision = reconcile(self._book.dataset, record, now, self.last_load_id, rows_kept=True)
-        decision = decision or stop(self._book.dataset, record, str(fault.error))
+        decision = decision or stop(self._book.dataset, record, str(fault.error), fault.error.policy)
         self._commit_decisions((decision,), fault.position)
         return (decision,)
 
@@ -214,7 +225,7 @@ class Applier:
             return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
         if now is None:
             return None
-        existing = existing_columns(self._session, dataset, table.name)
+        existing = existing_columns(self._session, dataset, now.as_destination().id.name)
         return adopt(dataset, now, existing, self.last_load_id)
 
     def _commit_decisions(self, decisions: tuple[Decision, ...], position: BinlogPosition) -> None:
@@ -231,7 +242,7 @@ class Applier:
         for table, error in prepared.failed.items():
             record = self._book.captured(table)
             if record is not None:
-                decision = stop(self._book.dataset, record, error)
+                decision = stop(self._book.dataset, record, str(error), error.policy)
                 plan.decisions.append(decision)
                 plan.statements += decision.statements
 
@@ -271,21 +282,29 @@ class Applier:
             finished = replace(record, status=TableStatus.STREAMING)
             plan.finished.append(table)
             plan.decisions.append(Decision(finished, (), reason="copied"))
-            plan.statements += [sweep(dataset, table.name, record.copy.began), save_table(dataset, finished)]
+            there = record.table.as_destination().id.name
+            plan.statements += [
+                sweep(dataset, there, record.copy.began),
+                sweep_quarantine(dataset, table.name, record.copy.began),
+                save_table(dataset, finished),
+            ]
 
-    def _record(self, plan: _Plan, load_id: str, started_us: int, commit_time_us: int) -> None:
-        dataset = self._book.dataset
+    def _record(self, plan: _Plan, load_id: str, started_us: int, moved: Checkpoint) -> None:
+        dataset, position, commit_time_us = self._book.dataset, str(moved.position), moved.commit_time_us
         for assembled in plan.loads:
             table, counts = assembled.load.table.id.name, assembled.load.counts
             plan.statements.append(count_rows(dataset, table, counts, commit_time_us))
             plan.statements.append(load_metrics(dataset, load_id, table, counts, started_us, commit_time_us))
+            if (change := self.quarantine.change(assembled, position, load_id)) is not None:
+                plan.quarantine.append(change)
+                plan.statements += change.statements
 
     def _commit(self, plan: _Plan, load_id: str) -> Mapping[str, float]:
         failpoints.hit("before-load")
         if not plan.loads:
             run_all(self._session, plan.statements)
             return {}
-        loads = tuple(a.load for a in plan.loads)
+        loads = tuple(as_destination(a.load) for a in plan.loads)
         request = LoadRequest(load_id, loads, tuple(plan.statements))
         receipt = self._loader.load(request, self._book.schemas())
         return {"load": receipt.seconds, **receipt.stages}
@@ -294,8 +313,12 @@ class Applier:
         self._book.records.update(plan.records)
         for decision in plan.decisions:
             self._book.accept(decision)
+        for change in plan.quarantine:
+            self.quarantine.accept(change)
         for table in plan.finished:
             self._heads.pop(table, None)
+        if plan.finished:
+            self.quarantine.reload()
 
     def _advance_to(self, position: BinlogPosition | None) -> BinlogPosition:
         """The later of the checkpoint and `position`. Raises StreamStopped if it went back."""
@@ -317,6 +340,7 @@ class Applier:
             rows=sum(a.load.counts.total for a in plan.loads),
             tables={a.load.table.id.name: a.load.counts for a in plan.loads},
             zero_dates={a.load.table.id.name: a.zero_dates for a in plan.loads},
+            set_aside={a.load.table.id.name: Counter(r.kind for r in a.aside) for a in plan.loads},
             stages=stages,
             decisions=tuple(plan.decisions),
             finished=tuple(plan.finished),

@@ -22,14 +22,16 @@ Longs = NDArray[np.int64]
 class ValueNotCarriable(ValueError):
     """A value that the destination cannot hold exactly. Says where and why, never the value.
 
-    index: the row's index within the sequence that was converted.
+    index: the row's index within the sequence that was converted. kind: which of the column's policies
+    decides: "zero_date", "invalid_text" or "misfit".
     """
 
-    def __init__(self, column: str, index: int, reason: str) -> None:
+    def __init__(self, column: str, index: int, reason: str, kind: str = "misfit") -> None:
         """Keep the parts for whoever decides what to do with the row."""
         self.column = column
         self.index = index
         self.reason = reason
+        self.kind = kind
         super().__init__(f"column {column}: {reason}")
 
 
@@ -41,12 +43,17 @@ class LayoutMismatch(ValueError):
 class Converted:
     """A column as Arrow, of the type that `types.destination_type` names.
 
-    zero_dates: how many values became NULL because they are no date (0000-00-00, 2024-00-10,
-    2024-02-31, a TIMESTAMP of 0).
+    missing: which values are NULL because they are no date (0000-00-00, 2024-00-10, 2024-02-31, a
+    TIMESTAMP of 0); None if there are none.
     """
 
     array: pa.Array
-    zero_dates: int = 0
+    missing: Bools | None = None
+
+    @property
+    def zero_dates(self) -> int:
+        """How many values became NULL because they are no date."""
+        return 0 if self.missing is None else int(self.missing.sum())
 
 
 def byte_matrix(

@@ -1,77 +1,82 @@
 """From a micro-batch's segments to the columns that are loaded: one `TableLoad` for each table.
 
 Pure. Each key comes out once: within a segment by its raw value, across segments (a chunk among
-changes) by its converted value. A value that cannot be carried stops its table.
+changes) by its converted value; as a row to write, to delete, or to set aside. A row that may not be
+set aside stops its table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 
-from rowferry.batch import Route, Segment, StreamSegment
-from rowferry.changes import RawRow, RowCounts, TableLoad
-from rowferry.convert import ValueNotCarriable
-from rowferry.errors import TableStopped
-from rowferry.table_schema import TableId, TableSchema
+from rowferry.batch import Segment, StreamSegment
+from rowferry.carry import SetAside, UnfitKey, carry, carry_keys
+from rowferry.changes import RowCounts, TableLoad
+from rowferry.settings import QuarantineSettings
+from rowferry.table_schema import TableSchema
 
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A table's part of a load, and how many zero dates became NULL."""
+    """A table's part of a load, named as in the source.
+
+    aside: rows that are not carried; those of them that have a key in Postgres are among the deletes.
+    gone: keys that Postgres cannot have, of deleted rows. zero_dates: what became of zero dates, by action.
+    """
 
     load: TableLoad
-    zero_dates: int
+    aside: tuple[SetAside, ...]
+    gone: tuple[UnfitKey, ...]
+    zero_dates: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
     upserts: pa.Table
     deletes: pa.Table
+    aside: tuple[SetAside, ...] = ()
+    gone: tuple[UnfitKey, ...] = ()
 
 
-def table_load(segments: Sequence[Segment]) -> Assembled:
-    """Convert and join a table's segments. Raises TableStopped, naming the column and never a value."""
+def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assembled:
+    """Convert and join a table's segments. Raises TableStopped, naming column and key, never a value."""
     table = segments[-1].route.table if isinstance(segments[-1], StreamSegment) else segments[-1].table
     parts: list[_Part] = []
     counts = RowCounts()
-    zero_dates = 0
+    zero_dates: Counter[str] = Counter()
     for segment in segments:
         if isinstance(segment, StreamSegment):
-            part, zeros = _stream_part(segment)
+            part, zeros = _stream_part(segment, rules)
             counts += segment.counts
         else:
-            part, zeros = _Part(segment.upserts, _no_rows(segment.upserts, table.key)), segment.zero_dates
+            part, zeros = (
+                _Part(segment.upserts, _no_rows(segment.upserts, table.key), segment.aside),
+                (segment.zero_dates),
+            )
             counts += RowCounts(copied=segment.mark.rows)
         parts.append(part)
-        zero_dates += zeros
+        zero_dates.update(zeros)
     if len(parts) > 1 and any(isinstance(s, StreamSegment) for s in segments):
         parts = _last_wins(parts, table.key)
-    _require_keys(table, parts)
     names = parts[0].upserts.column_names
     upserts = pa.concat_tables([p.upserts.select(names) for p in parts])
-    deletes = pa.concat_tables([p.deletes for p in parts])
-    return Assembled(TableLoad(table, upserts, deletes, counts), zero_dates)
+    aside = tuple(a for p in parts for a in p.aside)
+    deletes = pa.concat_tables([*(p.deletes for p in parts), _keys_aside(table, upserts, aside)])
+    gone = tuple(g for p in parts for g in p.gone)
+    return Assembled(TableLoad(table, upserts, deletes, counts), aside, gone, zero_dates)
 
 
-def _require_keys(table: TableSchema, parts: Sequence[_Part]) -> None:
-    for part in parts:
-        for name in table.key:
-            if part.upserts.column(name).null_count:
-                raise not_carriable(table.id, name, "a zero date in the key, which Postgres cannot hold")
-
-
-def not_carriable(table: TableId, column: str, reason: str) -> TableStopped:
-    """The error for a value that Postgres cannot hold; names the column, and never the value."""
-    return TableStopped(
-        "carry a value",
-        f"table {table}, column {column}",
-        reason=reason,
-        hint=f"Mend the row in the source, then run `rowferry resync {table.name}`",
+def as_destination(load: TableLoad) -> TableLoad:
+    """The same load with the names that table and columns have in the destination."""
+    names = {c.name: c.target or c.name for c in load.table.columns}
+    upserts, deletes = (
+        rows.rename_columns([names[n] for n in rows.column_names]) for rows in (load.upserts, load.deletes)
     )
+    return TableLoad(load.table.as_destination(), upserts, deletes, load.counts)
 
 
 def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:
@@ -80,31 +85,21 @@ def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
-def key_table(route: Route, rows: Sequence[RawRow]) -> pa.Table:
-    """The converted key columns of raw rows. Raises TableStopped."""
-    arrays = [converted_column(route, index, [r[index] for r in rows])[0] for index in route.key_indexes]
-    return pa.table(dict(zip(route.table.key, arrays, strict=True)))
+def _keys_aside(table: TableSchema, upserts: pa.Table, aside: Sequence[SetAside]) -> pa.Table:
+    """The keys of rows that are set aside, as rows to delete: an older version of them is no longer true."""
+    fit = [a.identity for a in aside if not isinstance(a.identity, UnfitKey)]
+    schema = pa.schema([upserts.schema.field(name) for name in table.key])
+    columns = [fit] if len(table.key) == 1 else list(zip(*fit, strict=True)) or [()] * len(table.key)
+    arrays = [pa.array(values, f.type) for values, f in zip(columns, schema, strict=True)]
+    return pa.table(arrays, schema=schema)
 
 
-def _stream_part(segment: StreamSegment) -> tuple[_Part, int]:
+def _stream_part(segment: StreamSegment, rules: QuarantineSettings) -> tuple[_Part, Mapping[str, int]]:
     upserts, deletes = segment.fold()
-    route = segment.route
-    columns: Sequence[Sequence[Any]] = list(zip(*upserts, strict=True)) or [()] * len(route.names)
-    arrays, zeros = [], 0
-    for index, values in enumerate(columns):
-        array, found = converted_column(route, index, values)
-        arrays.append(array)
-        zeros += found
-    return _Part(pa.table(dict(zip(route.names, arrays, strict=True))), key_table(route, deletes)), zeros
-
-
-def converted_column(route: Route, index: int, values: Sequence[Any]) -> tuple[pa.Array, int]:
-    """A column of raw values, and how many zero dates became NULL. Raises TableStopped."""
-    try:
-        converted = route.converters[index](values)
-    except ValueNotCarriable as error:
-        raise not_carriable(route.table.id, route.names[index], error.reason) from None
-    return converted.array, converted.zero_dates
+    form = segment.route.form
+    carried = carry(form, upserts, rules)
+    keys, gone = carry_keys(form, [form.key_of(row) for row in deletes])
+    return _Part(carried.rows, keys, carried.aside, tuple(gone)), carried.zero_dates
 
 
 def _no_rows(table: pa.Table, key: Sequence[str]) -> pa.Table:
@@ -118,9 +113,14 @@ def _last_wins(parts: Sequence[_Part], key: Sequence[str]) -> list[_Part]:
     for part in reversed(parts):
         upsert_keys, delete_keys = keys_of(part.upserts, key), keys_of(part.deletes, key)
         kept.append(
-            _Part(_without(part.upserts, upsert_keys, decided), _without(part.deletes, delete_keys, decided))
+            _Part(
+                _without(part.upserts, upsert_keys, decided),
+                _without(part.deletes, delete_keys, decided),
+                tuple(a for a in part.aside if a.identity not in decided),
+                tuple(g for g in part.gone if g not in decided),
+            )
         )
-        decided.update(upsert_keys, delete_keys)
+        decided.update(upsert_keys, delete_keys, part.gone, (a.identity for a in part.aside))
     return kept[::-1]
 
 

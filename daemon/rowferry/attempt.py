@@ -26,6 +26,7 @@ from rowferry.destination import run_all
 from rowferry.errors import Interrupted, TableRefused, TableStopped
 from rowferry.feeder import Feeder
 from rowferry.monitor import Monitor
+from rowferry.quarantine import QuarantineBook
 from rowferry.settings import Settings
 from rowferry.startup import Opened, derive_server_id
 from rowferry.table_schema import TableSchema
@@ -33,6 +34,7 @@ from rowferry.touched import Settled, SettledTime, TouchLog
 
 IDLE_COMMIT_SECONDS: Final = 5.0
 PRUNE_SECONDS: Final = 3_600.0
+QUARANTINE_SECONDS: Final = 10.0
 _TAKE_SECONDS: Final = 0.25
 _JOIN_SECONDS: Final = 5.0
 
@@ -57,6 +59,7 @@ class Observer(Protocol):
 class _Timers:
     committed: float
     pruned: float
+    quarantine: float
 
 
 class Attempt:
@@ -89,18 +92,18 @@ class Attempt:
             loader,
             opened.catalogue,
             self.monitor.applied_until,
+            QuarantineBook(opened.session, opened.book.dataset, settings.quarantine),
         )
         self.feeder = Feeder(opened.book, self.queue, self._touches)
         self._copier = Copier(
-            settings.source,
-            settings.copying,
+            settings,
             opened.server,
             self._start_copy,
             self._place,
             self._settle,
             self._copy_fault,
         )
-        self._timers = _Timers(time.monotonic(), time.monotonic() - PRUNE_SECONDS + 60)
+        self._timers = _Timers(time.monotonic(), time.monotonic() - PRUNE_SECONDS + 60, time.monotonic())
 
     def run(self) -> None:
         """Stream until told to stop, or until caught up. Raises whatever went wrong in any thread."""
@@ -213,6 +216,9 @@ class Attempt:
         else:
             self.monitor.applied(position)
         self._prune()
+        if time.monotonic() - self._timers.quarantine >= QUARANTINE_SECONDS:
+            self._timers.quarantine = time.monotonic()
+            self.applier.quarantine.reload()
 
     def _prune(self) -> None:
         if time.monotonic() - self._timers.pruned >= PRUNE_SECONDS:

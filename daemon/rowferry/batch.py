@@ -8,17 +8,21 @@ Pure: no threads, no clocks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout
-from rowferry.convert import Converted, LayoutMismatch, binlog_converter
+from rowferry.carry import Form, SetAside
+from rowferry.changes import RawRow, RowCounts, RowKind, TableLayout, WireColumn
+from rowferry.convert import LayoutMismatch
 from rowferry.decode import DecodeError, RowDecoder, compile_decoder
 from rowferry.errors import TableStopped
+from rowferry.policies import ColumnConverter, binlog_column
 from rowferry.position import BinlogPosition
+from rowferry.row_history import RowHistory, row_history
 from rowferry.table_schema import TableId, TableSchema
+from rowferry.temporal_hires import with_catalogue
 from rowferry.types import UnsupportedType
 
 if TYPE_CHECKING:
@@ -29,15 +33,26 @@ _UPSERT, _DELETE = b"\x00", b"\x01"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """How row images of one layout become columns of one table."""
+    """How row images of one layout become columns of one table. layout: as the stream names it.
+
+    history: where some images are no current rows (system versioning); rows are what `changes` gives.
+    """
 
     table: TableSchema
     layout: TableLayout
     decoder: RowDecoder
     key: Callable[[RawRow], Hashable]
-    key_indexes: tuple[int, ...]
-    names: tuple[str, ...]
-    converters: tuple[Callable[[Sequence[Any]], Converted], ...]
+    form: Form
+    history: RowHistory | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns in the rows' order."""
+        return self.form.names
+
+    def changes(self, kind: RowKind, images: list[RawRow]) -> list[tuple[RowKind, list[RawRow]]]:
+        """What the images of one row event (an update's alternate) do to the table's rows, in order."""
+        return self.history.changes(kind, images) if self.history else [(kind, images)]
 
 
 def make_route(table: TableSchema, layout: TableLayout) -> Route:
@@ -48,26 +63,28 @@ def make_route(table: TableSchema, layout: TableLayout) -> Route:
     """
     if layout.problem:
         raise TableStopped("decode rows", f"table {table.id}", reason=layout.problem)
-    names = tuple(c.name for c in layout.columns)
-    converters = tuple(_converter(table, layout, i) for i in range(len(names)))
+    completed = with_catalogue(layout, table.columns)
+    history = row_history(table, completed)
+    columns = history.columns if history else completed.columns
+    names = tuple(c.name for c in columns)
+    converters = tuple(_converter(table, c) for c in columns)
     if missing := [k for k in table.key if k not in names]:
         raise TableStopped("decode rows", f"table {table.id}", reason=f"no key column {missing[0]}")
     indexes = tuple(names.index(k) for k in table.key)
     try:
-        decoder = compile_decoder(layout)
+        decoder = compile_decoder(completed)
     except DecodeError as error:
         raise TableStopped("decode rows", f"table {table.id}", reason=str(error)) from None
-    return Route(table, layout, decoder, itemgetter(*indexes), indexes, names, converters)
+    return Route(table, layout, decoder, itemgetter(*indexes), Form(table, names, converters), history)
 
 
-def _converter(table: TableSchema, layout: TableLayout, index: int) -> Callable[[Sequence[Any]], Converted]:
-    wire = layout.columns[index]
+def _converter(table: TableSchema, wire: WireColumn) -> ColumnConverter:
     column = table.column(wire.name)
     where = f"table {table.id}, column {wire.name}"
     if column is None:
         raise TableStopped("decode rows", where, reason="the table has no such column")
     try:
-        return binlog_converter(wire, column)
+        return binlog_column(wire, column, key=wire.name in table.key)
     except (LayoutMismatch, UnsupportedType) as error:
         raise TableStopped("decode rows", where, reason=str(error)) from None
 
@@ -143,7 +160,8 @@ class ChunkSegment:
     table: TableSchema
     upserts: pa.Table
     mark: ChunkMark
-    zero_dates: int = 0
+    aside: tuple[SetAside, ...] = ()
+    zero_dates: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> tuple[str, ...]:

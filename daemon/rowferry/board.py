@@ -15,7 +15,7 @@ from rowferry.attempt import Attempt
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableStatus, to_time
-from rowferry.errors import RowferryError
+from rowferry.errors import RowferryError, StreamStopped
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
@@ -134,6 +134,8 @@ class Board:
             self.metrics.connected(side, False)
         if error.kind in ("load", "table_load"):
             self.metrics.failed_batch()
+        if isinstance(error, StreamStopped) and error.unknown_event is not None:
+            self.metrics.unknown_event(error.unknown_event)
 
     def waiting(self) -> None:
         """The run loop is alive while it waits to try again."""
@@ -167,6 +169,9 @@ class Board:
         """A batch, or an idle checkpoint, was committed."""
         self._last = applied.position
         self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
+        for table, rows in applied.set_aside.items():
+            if rows:
+                self._log.error("rows_set_aside", table=table, rows=sum(rows.values()), policies=dict(rows))
         for finished in applied.finished:
             self._log.info("table_copied", table=finished.name)
         if not applied.tables and not applied.transactions:
@@ -175,7 +180,8 @@ class Board:
         self.metrics.batch(applied.rows, applied.stages)
         for table, counts in applied.tables.items():
             self._counts[table] = self._counts.get(table, RowCounts()) + counts
-            self.metrics.table_rows(table, counts, applied.zero_dates.get(table, 0))
+            self.metrics.table_rows(table, counts, applied.zero_dates.get(table, {}))
+            self.metrics.set_aside(table, applied.set_aside.get(table, {}))
         self._log.info(
             "batch_committed",
             load_id=applied.load_id,
@@ -192,6 +198,8 @@ class Board:
             status = decision.record.status
             if status is TableStatus.STOPPED:
                 self.metrics.error("table")
+                if decision.policy:
+                    self.metrics.policy_stop(decision.record.table.id.name, decision.policy)
                 self._log.error(
                     "table_stopped", table=decision.record.table.id.name, error=decision.record.error
                 )
@@ -244,6 +252,7 @@ class Board:
         metrics.add("backpressure_seconds", max(0.0, waited - self._backpressure))
         self._backpressure = waited
         by_status = Counter(r.status.value for r in attempt.book.records.values())
+        metrics.quarantine(attempt.applier.quarantine.counts)
         metrics.tables({s.value: by_status.get(s.value, 0) for s in TableStatus})
 
     def _tables(self, attempt: Attempt) -> list[dict[str, Any]]:
@@ -257,6 +266,7 @@ class Board:
                     "state": record.status.value,
                     "rows_copied": record.copy.rows,
                     "rows_applied": counts.total - counts.copied,
+                    "rows_set_aside": attempt.applier.quarantine.counts.get(name, 0),
                     "error": record.error or None,
                 }
             )

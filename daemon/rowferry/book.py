@@ -21,12 +21,16 @@ CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a table. copy: whether it must be copied from its start. reason: for the log."""
+    """What becomes of a table. copy: whether it must be copied from its start. reason: for the log.
+
+    policy: the policy of a column that stopped the table; "" as a rule.
+    """
 
     record: TableRecord
     statements: tuple[Statement, ...]
     copy: bool = False
     reason: str = ""
+    policy: str = ""
 
 
 @dataclass(slots=True)
@@ -60,8 +64,13 @@ class TableBook:
         return self.generations[table]
 
     def schemas(self) -> list[TableSchema]:
-        """The layouts of all tables that have a destination table."""
-        return [r.table for r in self.records.values() if r.status is not TableStatus.STOPPED]
+        """The layouts of all tables that have a destination table, named as there."""
+        records = self.records.values()
+        return [r.table.as_destination() for r in records if r.status is not TableStatus.STOPPED]
+
+    def at_destination(self, there: TableId) -> TableId:
+        """The source's table whose destination table is named so. Raises KeyError."""
+        return {r.table.as_destination().id: table for table, r in self.records.items()}[there]
 
     def with_status(self, status: TableStatus) -> list[TableRecord]:
         """The records in that state."""
@@ -76,13 +85,10 @@ def adopt(dataset: str, table: TableSchema, existing: Mapping[str, str], load_id
     try:
         columns_of(table)
         if problem := differences(dict(existing), table):
-            raise TableStopped(
-                "copy",
-                f"table {table.id}",
-                reason=problem,
-                hint=f'Drop "{table.id.name}" in the destination, then run `rowferry resync {table.id.name}`',
-            )
-        missing = [c for c in table.columns if existing and c.name not in existing]
+            there, name = table.target or table.id.name, table.id.name
+            hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
+            raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
+        missing = [c for c in table.columns if existing and (c.target or c.name) not in existing]
         ddl = [create_table(dataset, table)]
         ddl += [add_columns(dataset, table, missing)] if missing else []
     except TableStopped as error:
@@ -109,11 +115,16 @@ def reconcile(
         except TableStopped as error:
             return stop(dataset, record, str(error))
     change = diff(record.table, now)
-    if change.empty:
-        if rows_kept and record.status is not TableStatus.DROPPED:
+    moved = record.status in CAPTURED and _last_moment_moved(record.table, now)
+    if change.empty and not moved:
+        same_rows = rows_kept and record.table.row_end == now.row_end and not change.revalued
+        if same_rows and record.status is not TableStatus.DROPPED:
             return _relayouted(dataset, record, now, load_id)
-        return _copied(dataset, now, made, load_id, "its rows may have changed without row events")
-    if change.only_added:
+        reason = "its rows may have changed without row events"
+        if change.revalued:
+            reason = f"another policy for {', '.join(c.name for c in change.revalued)}"
+        return _copied(dataset, now, made, load_id, reason)
+    if change.only_added and not moved:
         try:
             ddl = [*made, add_columns(dataset, now, change.added)]
         except TableStopped as error:
@@ -125,13 +136,31 @@ def reconcile(
         reason=change.describe(),
         hint=f"Run `rowferry resync {now.id.name}` to go on with the new layout",
     )
-    return stop(dataset, record, str(stopped))
+    return stop(dataset, record, str(_upgraded(now) if moved else stopped))
 
 
-def stop(dataset: str, record: TableRecord, error: str) -> Decision:
-    """The table stops with an error; its rows stay as they are."""
+def stop(dataset: str, record: TableRecord, error: str, policy: str = "") -> Decision:
+    """The table stops with an error; its rows stay as they are. policy: that of a column that wants it."""
     stopped = replace(record, status=TableStatus.STOPPED, error=error)
-    return Decision(stopped, (save_table(dataset, stopped),), reason=error)
+    return Decision(stopped, (save_table(dataset, stopped),), reason=error, policy=policy)
+
+
+def _last_moment_moved(before: TableSchema, now: TableSchema) -> bool:
+    ends = before.row_end, now.row_end
+    return ends[0] is not None and ends[1] is not None and ends[0].last_year != ends[1].last_year
+
+
+def _upgraded(table: TableSchema) -> TableStopped:
+    """From MariaDB 11.5 on, no row lives in a system-versioned table until mariadb-upgrade has rewritten it.
+
+    That leaves nothing in the binlog, so a copy that was made before it would stay empty.
+    """
+    return TableStopped(
+        "follow an upgrade of the source",
+        f"table {table.id}",
+        reason="the last moment of its TIMESTAMP has moved, which ends every row of a system-versioned table",
+        hint=f"Run `mariadb-upgrade` on the source, then `rowferry resync {table.id.name}`",
+    )
 
 
 def _dropped(dataset: str, record: TableRecord) -> Decision | None:

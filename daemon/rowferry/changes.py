@@ -35,8 +35,9 @@ class WireColumn:
 
     type_code: the MySQL protocol's type number, with ENUM, SET and CHAR told apart
     (https://dev.mysql.com/doc/dev/mysql-server/latest/field__types_8h.html). metadata: the event's
-    own bytes for it as an integer (the meaning depends on the type, `decode` knows). charset:
-    collation id of text columns, None where the event names none.
+    own bytes for it as an integer (the meaning depends on the type, `decode` knows). collation_id: of
+    text, ENUM and SET columns, None where the event names none. labels: of ENUM and SET, in that
+    collation's character set; empty where the event names none.
     """
 
     name: str
@@ -45,6 +46,7 @@ class WireColumn:
     unsigned: bool = False
     nullable: bool = True
     collation_id: int | None = None
+    labels: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +54,13 @@ class TableLayout:
     """The layout of row images under one TABLE_MAP event: the truth for the rows that follow it.
 
     Compared by identity: the reader makes one object for each distinct TABLE_MAP. problem: why the
-    rows cannot be read; "" if they can.
+    rows cannot be read; "" if they can. writer: the version of the server that wrote the binlog file.
     """
 
     table: TableId
     columns: tuple[WireColumn, ...]
     problem: str = ""
+    writer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,11 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class RowCounts:
-    """Row events of one table in one load, before the last change of a key won; copied: rows of chunks."""
+    """Row events of one table in one load, before the last change of a key won; copied: rows of chunks.
+
+    Of a system-versioned table, what happened to its current rows: a life that ends is a delete, and
+    what only concerns history is not counted.
+    """
 
     inserts: int = 0
     updates: int = 0

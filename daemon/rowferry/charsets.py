@@ -99,12 +99,17 @@ def text_decoder(charset: str, column: str) -> TextDecoder:
     raise UnsupportedType(f"column {column}: character set {charset} is not supported")
 
 
+def invalid_text(column: str, index: int, reason: str) -> ValueNotCarriable:
+    """The error for text that Postgres cannot hold, which the column's `invalid_text` policy decides."""
+    return ValueNotCarriable(column, index, reason, "invalid_text")
+
+
 def _utf8(values: Sequence[bytes | None], column: str) -> pa.Array:
     binary = pa.array(values, pa.large_binary())
     try:
         text = binary.cast(pa.large_string())
     except pa.ArrowInvalid:
-        raise ValueNotCarriable(column, _first_invalid(values, "utf-8"), INVALID) from None
+        raise invalid_text(column, _first_invalid(values, "utf-8"), INVALID) from None
     data = _data(binary)
     if len(data) and not data.all():
         _refuse(values, lambda value: b"\0" in value, column, NUL)
@@ -122,7 +127,7 @@ def _first_invalid(values: Sequence[bytes | None], codec: str) -> int:
 
 def _refuse(values: Sequence[bytes | None], bad: Callable[[bytes], bool], column: str, reason: str) -> None:
     index = next(i for i, value in enumerate(values) if value is not None and bad(value))
-    raise ValueNotCarriable(column, index, reason)
+    raise invalid_text(column, index, reason)
 
 
 def _data(binary: pa.Array) -> Bytes:
@@ -168,7 +173,7 @@ def _single_byte(values: Sequence[bytes | None], table: _Table, column: str) -> 
     lengths = table.lengths[data]
     if not lengths.all():
         wrong = int(np.searchsorted(offsets, lengths.argmin(), "right")) - 1
-        raise ValueNotCarriable(column, wrong, INVALID)
+        raise invalid_text(column, wrong, INVALID)
     ends = np.zeros(len(data) + 1, np.int64)
     np.cumsum(lengths, out=ends[1:])
     text = codecs.charmap_decode(data.tobytes(), "strict", table.characters)[0].encode()
@@ -194,9 +199,9 @@ def _multi_byte(value: bytes, codec: Codec, column: str, index: int) -> str:
     try:
         text = value.decode(codec.name)
     except UnicodeDecodeError:
-        raise ValueNotCarriable(column, index, INVALID) from None
+        raise invalid_text(column, index, INVALID) from None
     if "\0" in text:
-        raise ValueNotCarriable(column, index, NUL)
+        raise invalid_text(column, index, NUL)
     if any(char in text for char in codec.refused) or max(text, default="") > codec.plane:
-        raise ValueNotCarriable(column, index, INVALID)
+        raise invalid_text(column, index, INVALID)
     return text.replace(*codec.replaced) if codec.replaced else text

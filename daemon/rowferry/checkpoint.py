@@ -16,6 +16,7 @@ from typing import Any, Final
 from rowferry.changes import RowCounts, Statement
 from rowferry.destination import Session, fetch, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
+from rowferry.quarantine import create_quarantine
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
@@ -90,6 +91,7 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             deletes bigint NOT NULL, copied bigint NOT NULL, load_start timestamptz NOT NULL,
             load_end timestamptz NOT NULL, status text NOT NULL, source_commit_time timestamptz,
             PRIMARY KEY (load_id, table_name))""",
+        create_quarantine(dataset),
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
                    CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of
@@ -101,7 +103,10 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
 
 def has_tracking_tables(session: Session, dataset: str) -> bool:
     """Whether they exist, the view that is made last included."""
-    sql = "SELECT to_regclass(format('%%I.%%I', %s::text, '_rowferry_freshness')) IS NOT NULL"
+    sql = (
+        "SELECT count(to_regclass(format('%%I.%%I', %s::text, t))) = 2"
+        " FROM unnest(ARRAY['_rowferry_quarantine', '_rowferry_freshness']) AS t"
+    )
     return bool(fetch(session, sql, [dataset])[0][0])
 
 

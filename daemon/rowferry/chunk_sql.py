@@ -1,7 +1,8 @@
 """The SELECT of a chunk: the next rows of a table after a key, in the server's own order.
 
 Pure text. Ranges are compared by the server only, with the column's own collation: the last key goes
-back as the bytes that the server sent.
+back as the bytes that the server sent. ENUM and SET are ordered by their number, not by their text: a
+key of theirs goes back as that number, which the SELECT asks for besides the columns.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from rowferry.table_schema import Column, TableSchema
 
 _NUMBER: Final = re.compile(rb"-?\d+(\.\d+)?([eE][-+]?\d+)?\Z")
 _NUMERIC: Final = frozenset(
-    {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double"}
+    {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "year"}
 )
+_BY_NUMBER: Final = frozenset({"enum", "set"})
 _BYTES: Final = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
 
 
@@ -31,12 +33,23 @@ def qualified(table: TableSchema) -> str:
 
 
 def chunk_select(table: TableSchema, last_key: Sequence[str] | None, limit: int) -> str:
-    """The next `limit` rows after `last_key` (as `encode_key` made it), or the first ones."""
-    columns = ", ".join(select_expression(c, quote(c.name)) for c in table.columns)
+    """The next `limit` rows after `last_key` (as `encode_key` made it), or the first ones.
+
+    A row holds the table's columns, and what `key_values` needs behind them.
+    """
+    selected = [select_expression(c, quote(c.name)) for c in table.columns]
+    columns = ", ".join([*selected, *map(_number, _by_number(table))])
     order = ", ".join(quote(k) for k in table.key)
     where = f" WHERE {_after(table, last_key)}" if last_key is not None else ""
     index = f" FORCE INDEX ({quote(table.key_index)})"
     return f"SELECT {columns} FROM {qualified(table)}{index}{where} ORDER BY {order} LIMIT {limit}"
+
+
+def key_values(table: TableSchema, row: Sequence[bytes]) -> list[bytes]:
+    """The key of a row of `chunk_select`, in the form in which it is compared."""
+    found = dict(zip((c.name for c in table.columns), row, strict=False))
+    found.update(zip((c.name for c in _by_number(table)), row[len(table.columns) :], strict=True))
+    return [found[k] for k in table.key]
 
 
 def encode_key(values: Sequence[bytes]) -> tuple[str, ...]:
@@ -44,10 +57,19 @@ def encode_key(values: Sequence[bytes]) -> tuple[str, ...]:
     return tuple(value.hex() for value in values)
 
 
+def _by_number(table: TableSchema) -> list[Column]:
+    columns = [c for k in table.key if (c := table.column(k)) is not None]
+    return [c for c in columns if c.type.base in _BY_NUMBER]
+
+
+def _number(column: Column) -> str:
+    return f"CAST({quote(column.name)} AS UNSIGNED)"
+
+
 def _after(table: TableSchema, last_key: Sequence[str]) -> str:
     columns = [c for k in table.key if (c := table.column(k)) is not None]
     literals = [_literal(c, bytes.fromhex(v)) for c, v in zip(columns, last_key, strict=True)]
-    names = [quote(c.name) for c in columns]
+    names = [_compared(c) for c in columns]
     cases = []
     for depth in range(len(names)):
         equal = [f"{names[i]} = {literals[i]}" for i in range(depth)]
@@ -55,8 +77,18 @@ def _after(table: TableSchema, last_key: Sequence[str]) -> str:
     return " OR ".join(cases)
 
 
+def _compared(column: Column) -> str:
+    """The side of the comparison that is the column's.
+
+    The servers compare a SET of 64 labels with a number as a signed double, hence the cast.
+    """
+    return _number(column) if column.type.base == "set" else quote(column.name)
+
+
 def _literal(column: Column, value: bytes) -> str:
-    if column.type.base in _NUMERIC:
+    if column.type.base == "bit":
+        return str(int.from_bytes(value, "big"))
+    if column.type.base in _NUMERIC | _BY_NUMBER:
         if not _NUMBER.match(value):
             raise ValueError(f"column {column.name}: not a number in the server's own output")
         return value.decode()

@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | resync | config`.
+"""The command line: `rowferry run | check | status | resync | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
 """
@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from rowferry import __version__, logs
 from rowferry.destination import connect as connect_destination
@@ -18,6 +19,13 @@ from rowferry.errors import ExitCode, RowferryError, UsageError
 from rowferry.mysql_source import connect, describe_server
 from rowferry.pipeline import Pipeline
 from rowferry.preflight import Finding, check_destination, check_source, check_state_dir, check_tables
+from rowferry.quarantine_commands import (
+    drop_entries,
+    entries_as_json,
+    list_entries,
+    render_entries,
+    retry_entries,
+)
 from rowferry.resync import mark_for_copy
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
@@ -80,10 +88,29 @@ def _parser() -> argparse.ArgumentParser:
     resync.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
     resync.add_argument("--all", action="store_true", help="all tables, from a new binlog position")
     resync.set_defaults(command=_resync)
+    _add_quarantine(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return parser
+
+
+def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
+    quarantine = commands.add_parser("quarantine", help="rows that cannot be carried and are set aside")
+    actions = quarantine.add_subparsers(required=True, metavar="ACTION")
+    shown = actions.add_parser("list", parents=[common], help="show them: key, column, reason, position")
+    shown.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    shown.add_argument("--json", action="store_true", help="print JSON")
+    shown.set_defaults(command=_quarantine_list)
+    retry = actions.add_parser(
+        "retry", parents=[common], help="read them from the source again, and catch up (daemon stopped)"
+    )
+    retry.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    retry.set_defaults(command=_quarantine_retry)
+    drop = actions.add_parser("drop", parents=[common], help="forget them: their rows stay out of the copy")
+    drop.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
+    drop.add_argument("--all", action="store_true", help="of all tables")
+    drop.set_defaults(command=_quarantine_drop)
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> ExitCode:
@@ -127,6 +154,26 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
     mark_for_copy(settings, options.tables)
     return Pipeline(settings, until_caught_up=True, required=options.tables).run()
+
+
+def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    entries = list_entries(settings, options.tables)
+    print(entries_as_json(entries) if options.json else render_entries(entries))
+    return ExitCode.DONE
+
+
+def _quarantine_retry(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    result = retry_entries(settings, options.tables)
+    print(f"{result.carried} rows carried, {result.gone} gone at the source, {result.left} still set aside")
+    code = Pipeline(settings, until_caught_up=True, required=options.tables).run()
+    return ExitCode.FAILURE if code is ExitCode.DONE and result.left else code
+
+
+def _quarantine_drop(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.all == bool(options.tables):
+        raise UsageError("drop entries", reason="name the tables or give --all, one of the two")
+    print(f"{drop_entries(settings, options.tables)} entries dropped")
+    return ExitCode.DONE
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:

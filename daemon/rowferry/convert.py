@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from rowferry import temporal
+from rowferry import fixed_kinds, geometry, labels, temporal, temporal_hires
 from rowferry.arrays import (
     Converted,
     LayoutMismatch,
@@ -24,7 +24,9 @@ from rowferry.arrays import (
 )
 from rowferry.changes import WireColumn
 from rowferry.charsets import charset_of_collation, text_decoder
+from rowferry.compressed import uncompressed_first
 from rowferry.decimals import wire_decimal
+from rowferry.mysql_json import text_json, wire_json
 from rowferry.table_schema import Column
 from rowferry.types import destination_type
 from rowferry.wire_types import WireType, describe
@@ -48,9 +50,10 @@ _BYTES: Final = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblo
 _STRING_TYPES: Final = {
     "char": {WireType.STRING},
     "binary": {WireType.STRING},
-    "varchar": {WireType.VARCHAR, WireType.VAR_STRING},
-    "varbinary": {WireType.VARCHAR, WireType.VAR_STRING},
+    "varchar": {WireType.VARCHAR, WireType.VAR_STRING, WireType.VARCHAR_COMPRESSED},
+    "varbinary": {WireType.VARCHAR, WireType.VAR_STRING, WireType.VARCHAR_COMPRESSED},
 }
+_BLOB_TYPES: Final = {WireType.BLOB, WireType.BLOB_COMPRESSED}
 _WIRE_TYPES: Final = {
     "tinyint": {WireType.TINY},
     "smallint": {WireType.SHORT},
@@ -64,62 +67,73 @@ _WIRE_TYPES: Final = {
     "datetime": {WireType.DATETIME, WireType.DATETIME2},
     "timestamp": {WireType.TIMESTAMP, WireType.TIMESTAMP2},
     "time": {WireType.TIME, WireType.TIME2},
+    "json": {WireType.JSON},
+    "enum": {WireType.ENUM},
+    "set": {WireType.SET},
+    "bit": {WireType.BIT},
+    "year": {WireType.YEAR},
+    "vector": {WireType.VECTOR, WireType.VARCHAR},
+    "uuid": {WireType.STRING},
+    "inet4": {WireType.STRING},
+    "inet6": {WireType.STRING},
+    **dict.fromkeys(geometry.KINDS, {WireType.GEOMETRY}),
     **_STRING_TYPES,
 }
+_ADDRESS_BYTES: Final = {"uuid": 16, "inet4": 4, "inet6": 16}
 _TIMES: Final = frozenset({"time", "datetime", "timestamp"})
 _SIGNED: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
-_NEW_TEMPORAL: Final = frozenset({WireType.TIMESTAMP2, WireType.DATETIME2, WireType.TIME2})
 
 
 def binlog_converter(wire: WireColumn, column: Column) -> Converter:
     """A function from raw values of the binlog (see `decode`) to that catalogue column's array.
 
+    wire: of a layout that `temporal_hires.with_catalogue` has completed.
     Raises LayoutMismatch if the wire's column cannot be the catalogue's (another type, signedness,
-    precision, fraction, text against bytes, BINARY of another length), UnsupportedType for a type or
-    character set that is not carried yet.
+    precision, fraction, text against bytes, BINARY or BIT of another length, no labels), UnsupportedType
+    for a type or character set that is not carried yet.
     """
     kind = destination_type(column.type).arrow
     _check_layout(wire, column)
     base = column.type.base
     if base in _TEXT:
-        return _text(_wire_charset(wire, column), column.name)
+        return uncompressed_first(wire, _text(_wire_charset(wire, column), column.name))
     if base == "binary":
         return _padded_bytes(wire.metadata)
     if base in _BYTES:
-        return _array(kind)
+        return uncompressed_first(wire, _array(kind))
+    if base == "json":
+        return wire_json(column.name)
     if base == "mediumint":
         return _mediumint(wire)
     if base == "decimal":
         return wire_decimal(column.name, wire.metadata >> 8, wire.metadata & 0xFF, kind)
-    return _wire_temporal(wire, column, kind) or _array(kind)
+    return _wire_special(wire, column) or _wire_temporal(wire, column, kind) or _array(kind)
 
 
 def _check_layout(wire: WireColumn, column: Column) -> None:
     """Raise LayoutMismatch unless values of the wire's column can be the catalogue column's."""
     kind = column.type
-    if wire.type_code not in _WIRE_TYPES.get(kind.base, {WireType.BLOB}):
+    if wire.type_code not in _WIRE_TYPES.get(kind.base, _BLOB_TYPES):
         raise _mismatch(wire, column, "another type")
     if kind.base in _SIGNED and wire.unsigned != kind.unsigned:
         raise _mismatch(wire, column, "another signedness")
     if kind.base == "decimal" and wire.metadata != (kind.precision or 10) << 8 | (kind.scale or 0):
         raise _mismatch(wire, column, "another precision or scale")
-    if kind.base in _TIMES:
-        _check_fraction(wire, column)
+    if kind.base in _TIMES and wire.metadata != kind.fraction:
+        raise _mismatch(wire, column, "another number of fractional digits")
     if kind.base in _TEXT | _BYTES:
         _check_strings(wire, column)
+    if kind.base == "bit" and wire.metadata != (kind.length or 1):
+        raise _mismatch(wire, column, "another number of bits")
+    if wire.metadata != _ADDRESS_BYTES.get(kind.base, wire.metadata):
+        raise _mismatch(wire, column, "another length")
+    if kind.base in _ADDRESS_BYTES or kind.base == "vector":
+        _check_is_bytes(wire, column)
 
 
-def _check_fraction(wire: WireColumn, column: Column) -> None:
-    if wire.type_code in _NEW_TEMPORAL:
-        if wire.metadata != column.type.fraction:
-            raise _mismatch(wire, column, "another number of fractional digits")
-    elif column.type.fraction:
-        raise _mismatch(
-            wire,
-            column,
-            "a fraction in the storage before MySQL 5.6, whose size the binlog does not tell "
-            "(rebuild the table with mysql56_temporal_format=ON)",
-        )
+def _check_is_bytes(wire: WireColumn, column: Column) -> None:
+    if wire.collation_id not in (None, BINARY_COLLATION):
+        raise _mismatch(wire, column, "text against bytes")
 
 
 def _check_strings(wire: WireColumn, column: Column) -> None:
@@ -144,20 +158,54 @@ def _wire_charset(wire: WireColumn, column: Column) -> str:
     return column.type.charset or "unknown"
 
 
+def _wire_special(wire: WireColumn, column: Column) -> Converter | None:
+    name = column.name
+    makers: dict[str, Callable[[], Converter]] = {
+        "enum": lambda: labels.wire_enum(wire, _wire_charset(wire, column)),
+        "set": lambda: labels.wire_set(wire, _wire_charset(wire, column)),
+        "year": fixed_kinds.wire_year,
+        "uuid": lambda: fixed_kinds.wire_uuid(name),
+        "inet4": lambda: fixed_kinds.wire_inet4(name),
+        "inet6": lambda: fixed_kinds.wire_inet6(name),
+    }
+    maker = makers.get(column.type.base)
+    return maker() if maker else _alike_both_ways(column)
+
+
+def _alike_both_ways(column: Column) -> Converter | None:
+    """The types whose bytes a SELECT sends as the binlog does."""
+    kind = column.type
+    if kind.base == "bit":
+        return fixed_kinds.bits(column.name, kind.length or 1)
+    if kind.base == "vector":
+        return fixed_kinds.vector(column.name)
+    return geometry.ewkb(column.name) if kind.base in geometry.KINDS else None
+
+
 def _wire_temporal(wire: WireColumn, column: Column, kind: pa.DataType) -> Converter | None:
     name, fraction = column.name, column.type.fraction
     makers: dict[int, Callable[[], Converter]] = {
         WireType.DATE: lambda: temporal.wire_date(name),
         WireType.NEWDATE: lambda: temporal.wire_date(name),
         WireType.DATETIME2: lambda: temporal.wire_datetime(name, fraction, kind),
-        WireType.DATETIME: lambda: temporal.wire_old_datetime(name, kind),
+        WireType.DATETIME: lambda: temporal_hires.old_datetime(name, fraction, kind),
         WireType.TIMESTAMP2: lambda: temporal.wire_timestamp(name, fraction, kind),
-        WireType.TIMESTAMP: lambda: temporal.wire_old_timestamp(name, kind),
+        WireType.TIMESTAMP: lambda: temporal_hires.old_timestamp(name, fraction, kind),
         WireType.TIME2: lambda: temporal.wire_time(name, fraction),
-        WireType.TIME: lambda: temporal.wire_old_time(name),
+        WireType.TIME: lambda: temporal_hires.old_time(name, fraction),
     }
     maker = makers.get(wire.type_code)
     return maker() if maker else None
+
+
+_TEXT_MAKERS: Final[dict[str, Callable[[str], Converter]]] = {
+    "date": temporal.text_date,
+    "time": temporal.text_time,
+    "uuid": fixed_kinds.text_uuid,
+    "inet4": fixed_kinds.text_inet4,
+    "inet6": fixed_kinds.text_inet6,
+    "json": text_json,
+}
 
 
 def text_converter(column: Column) -> Converter:
@@ -167,16 +215,16 @@ def text_converter(column: Column) -> Converter:
     Raises UnsupportedType for a type or character set that is not carried yet.
     """
     kind, base, name = destination_type(column.type).arrow, column.type.base, column.name
-    if base in _TEXT:
+    if base in _TEXT or base in ("enum", "set"):
         return _text(column.type.charset or "unknown", name)
     if base in _BYTES:
         return _array(kind)
-    if base == "date":
-        return temporal.text_date(name)
+    if (maker := _TEXT_MAKERS.get(base)) is not None:
+        return maker(name)
+    if (alike := _alike_both_ways(column)) is not None:
+        return alike
     if base in ("datetime", "timestamp"):
         return temporal.text_datetime(name, column.type.fraction, kind)
-    if base == "time":
-        return temporal.text_time(name)
     return _number_text(kind, name)
 
 

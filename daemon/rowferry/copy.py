@@ -17,11 +17,11 @@ import pyarrow as pa
 from pymysql.connections import Connection
 
 from rowferry import failpoints
-from rowferry.assemble import keys_of, not_carriable
+from rowferry.assemble import keys_of
 from rowferry.batch import ChunkMark, ChunkSegment
+from rowferry.carry import Carried, Form, carry
 from rowferry.checkpoint import CopyProgress
-from rowferry.chunk_sql import chunk_select, encode_key
-from rowferry.convert import ValueNotCarriable, text_converter
+from rowferry.chunk_sql import chunk_select, encode_key, key_values
 from rowferry.errors import SchemaMoved, TableStopped
 from rowferry.mysql_source import (
     SourceServer,
@@ -31,10 +31,12 @@ from rowferry.mysql_source import (
     head_position,
     query,
 )
+from rowferry.policies import select_column
 from rowferry.position import BinlogPosition
-from rowferry.settings import CopySettings, SourceSettings
+from rowferry.settings import Settings
 from rowferry.table_schema import TableId, TableSchema
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, reached
+from rowferry.types import UnsupportedType
 
 FIRST_CHUNK_ROWS: Final = 2_000
 MIN_CHUNK_ROWS: Final = 100
@@ -58,18 +60,18 @@ class Chunk:
     """Rows of one SELECT, converted, with what the SELECT is known to have seen."""
 
     job: CopyJob
-    rows: pa.Table
+    carried: Carried
     settled: Settled
     mark: ChunkMark
-    zero_dates: int
 
     def segment(self, touched: set[Hashable]) -> ChunkSegment:
         """The rows whose keys nothing touched."""
-        rows = self.rows
+        rows, aside = self.carried.rows, self.carried.aside
         if touched:
             keys = keys_of(rows, self.job.table.key)
             rows = rows.filter(pa.array([k not in touched for k in keys], pa.bool_()))
-        return ChunkSegment(self.job.table, rows, self.mark, self.zero_dates)
+            aside = tuple(a for a in aside if a.identity not in touched)
+        return ChunkSegment(self.job.table, rows, self.mark, aside, self.carried.zero_dates)
 
 
 class Copier:
@@ -77,8 +79,7 @@ class Copier:
 
     def __init__(
         self,
-        settings: SourceSettings,
-        limits: CopySettings,
+        settings: Settings,
         server: SourceServer,
         start: Callable[[CopyJob], CopyJob],
         place: Callable[[Chunk], None],
@@ -89,8 +90,9 @@ class Copier:
 
         settle: told what the next SELECT will see. fault: told of a table that cannot be copied.
         """
-        self._settings = settings
-        self._limits = limits
+        self._settings = settings.source
+        self._limits = limits = settings.copying
+        self._rules = settings.quarantine
         self._server = server
         self._start = start
         self._place = place
@@ -173,7 +175,7 @@ class Copier:
         else:
             settled = SettledTime(time.monotonic())
             mark = ChunkMark(job.table.id, job.generation, None, 0, done=True)
-            chunk = Chunk(job, _empty(job.table), settled, mark, 0)
+            chunk = Chunk(job, carry(select_form(job.table), [], self._rules), settled, mark)
         head = head_position(control, self._server)
         self._place(replace(chunk, mark=replace(chunk.mark, head=head)))
         self._drop(job)
@@ -212,10 +214,12 @@ class Copier:
         if isinstance(settled, SettledPosition):
             query(rows, "ROLLBACK")
         self._adapt(time.monotonic() - started, len(found))
-        table, zero_dates = _convert(job.table, found)
-        key = encode_key([found[-1][i] for i in _key_indexes(job.table)]) if found else None
+        columns = len(job.table.columns)
+        whole = not found or len(found[0]) == columns
+        carried = carry(select_form(job.table), found if whole else [r[:columns] for r in found], self._rules)
+        key = encode_key(key_values(job.table, found[-1])) if found else None
         mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
-        return Chunk(job, table, settled, mark, zero_dates)
+        return Chunk(job, carried, settled, mark)
 
     @staticmethod
     def _select(table: TableSchema, sql: str, rows: Connection[Any]) -> list[tuple[Any, ...]]:
@@ -241,23 +245,10 @@ def settles_by_time(server: SourceServer, table: TableSchema) -> bool:
     return not server.gtid
 
 
-def _key_indexes(table: TableSchema) -> list[int]:
-    names = [c.name for c in table.columns]
-    return [names.index(k) for k in table.key]
-
-
-def _convert(table: TableSchema, rows: Sequence[Sequence[Any]]) -> tuple[pa.Table, int]:
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(table.columns)
-    arrays, zero_dates = {}, 0
-    for column, values in zip(table.columns, columns, strict=True):
-        try:
-            converted = text_converter(column)(values)
-        except ValueNotCarriable as error:
-            raise not_carriable(table.id, column.name, error.reason) from None
-        arrays[column.name] = converted.array
-        zero_dates += converted.zero_dates
-    return pa.table(arrays), zero_dates
-
-
-def _empty(table: TableSchema) -> pa.Table:
-    return _convert(table, [])[0]
+def select_form(table: TableSchema) -> Form:
+    """How the rows of a SELECT of all columns become columns. Raises TableStopped."""
+    try:
+        converters = tuple(select_column(c, key=c.name in table.key) for c in table.columns)
+    except UnsupportedType as error:
+        raise TableStopped("copy", f"table {table.id}", reason=str(error)) from None
+    return Form(table, tuple(c.name for c in table.columns), converters)

@@ -35,8 +35,14 @@ _KINDS: Final = {
     30: RowKind.INSERT,
     31: RowKind.UPDATE,
     32: RowKind.DELETE,
+    166: RowKind.INSERT,
+    167: RowKind.UPDATE,
+    168: RowKind.DELETE,
+    169: RowKind.INSERT,
+    170: RowKind.UPDATE,
+    171: RowKind.DELETE,
 }
-_FIRST_V2: Final = 30
+_VERSION_2: Final = frozenset({30, 31, 32, 169, 170, 171})
 _STATEMENT_END: Final = 0x0001
 
 
@@ -60,8 +66,9 @@ class RowsHeader:
 def parse_rows_header(event_type: int, data: bytes, start: int) -> RowsHeader:
     """Read the header of a row event whose body (after the 19-byte common header) begins at `start`.
 
-    Event types 23 to 25 (version 1) and 30 to 32 (version 2). Raises DecodeError for any other, such
-    as a partial JSON update (39), and for a body that ends too early. Format:
+    Event types 23 to 25 (version 1) and 30 to 32 (version 2), and those of MariaDB whose images are
+    compressed, 166 to 168 and 169 to 171: what precedes the images never is. Raises DecodeError for any
+    other, such as a partial JSON update (39), and for a body that ends too early. Format:
     https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Rows__event.html
     """
     kind = _KINDS.get(event_type)
@@ -80,7 +87,7 @@ _EXTRA_LENGTH: Final = Struct("<H")
 def _rows_header(event_type: int, kind: RowKind, data: bytes, start: int) -> RowsHeader:
     low, high, flags = _POST_HEADER.unpack_from(data, start)
     at = start + 8
-    if event_type >= _FIRST_V2:
+    if event_type in _VERSION_2:
         at += _EXTRA_LENGTH.unpack_from(data, at)[0]
     columns, at = _length_coded(data, at)
     size, bitmaps = (columns + 7) // 8, 2 if kind is RowKind.UPDATE else 1

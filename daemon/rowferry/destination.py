@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote as url_quote
@@ -25,9 +26,11 @@ from rowferry.errors import (
     TableStopped,
     Unreachable,
 )
+from rowferry.overrides import column_type
+from rowferry.policies import select_column
 from rowferry.settings import DestinationSettings, mask_url
 from rowferry.table_schema import Column, TableSchema
-from rowferry.types import UnsupportedType, destination_type
+from rowferry.types import UnsupportedType
 
 LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
@@ -153,7 +156,7 @@ def _try_lock(session: Session, dataset: str) -> bool:
 def columns_of(table: TableSchema) -> list[tuple[str, str]]:
     """Names and Postgres types of a destination table's columns, without the metadata columns.
 
-    Raises TableStopped for what Postgres or Rowferry cannot hold: no key, types, names.
+    Raises TableStopped for what Postgres or Rowferry cannot hold: no key, types, policies, names.
     """
     where = f"table {table.id}"
     if not table.key:
@@ -165,39 +168,64 @@ def columns_of(table: TableSchema) -> list[tuple[str, str]]:
         )
     if table.obstacle:
         raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")
-    for text in (table.id.name, *(c.name for c in table.columns)):
-        if len(text.encode()) > MAX_NAME_BYTES:
-            raise TableStopped("copy", where, reason=f"the name {text!r} is longer than 63 bytes")
+    _check_names(table)
+    return [(_name_there(c), _postgres_type(table, c)) for c in table.columns]
+
+
+def _check_names(table: TableSchema) -> None:
+    """Raise TableStopped, saying which setting gives another name, for names that cannot be."""
+    named = table.id.name
+    there = table.target or named
+    reserved = there.startswith(("_rowferry_", "_dlt_"))
+    _check_name(table, there, reserved, f"tables.rename.{named}")
     for column in table.columns:
-        if column.name in (LOADED_AT, LOAD_ID):
-            raise TableStopped("copy", where, reason=f"the name {column.name} is Rowferry's own")
-    if table.id.name.startswith(("_rowferry_", "_dlt_")):
-        raise TableStopped("copy", where, reason="names that start with _rowferry_ or _dlt_ are reserved")
-    return [(c.name, _postgres_type(table, c)) for c in table.columns]
+        there = _name_there(column)
+        _check_name(table, there, there in (LOADED_AT, LOAD_ID), f"columns.{named}.{column.name}.name")
+    twice = [n for n, uses in Counter(map(_name_there, table.columns)).items() if uses > 1]
+    if twice:
+        reason = f"two columns would have the name {twice[0]}"
+        raise TableStopped("copy", f"table {table.id}", reason=reason, hint="Look at columns.*.name")
+
+
+def _check_name(table: TableSchema, text: str, reserved: bool, setting: str) -> None:
+    reason = ""
+    if len(text.encode()) > MAX_NAME_BYTES:
+        reason = f"the name {text!r} is longer than {MAX_NAME_BYTES} bytes, and Postgres would cut it"
+    elif reserved:
+        reason = f"the name {text} is Rowferry's own: it is reserved"
+    if reason:
+        raise TableStopped("copy", f"table {table.id}", reason=reason, hint=f"Set {setting} to another name")
+
+
+def _name_there(column: Column) -> str:
+    return column.target or column.name
 
 
 def _postgres_type(table: TableSchema, column: Column) -> str:
     try:
-        return destination_type(column.type).postgres
+        select_column(column, key=column.name in table.key)
+        return column_type(column).postgres
     except UnsupportedType as error:
         raise TableStopped("copy", f"table {table.id}, column {column.name}", reason=str(error)) from None
 
 
 def create_table(dataset: str, table: TableSchema) -> Statement:
     """Create the destination table if it is missing. Raises TableStopped."""
-    key = set(table.key)
+    there = table.as_destination()
+    key = set(there.key)
     parts = [f"{name(n)} {kind}{' NOT NULL' if n in key else ''}" for n, kind in columns_of(table)]
     parts.append(f"{name(LOADED_AT)} timestamptz NOT NULL")
     parts.append(f"{name(LOAD_ID)} text NOT NULL")
-    parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in table.key)})")
-    return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, table.id.name)} ({', '.join(parts)})")
+    parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
+    return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
 
 
 def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> Statement:
     """Add columns, nullable, to the destination table. Raises TableStopped."""
     kinds = dict(columns_of(table))
-    parts = [f"ADD COLUMN IF NOT EXISTS {name(c.name)} {kinds[c.name]}" for c in columns]
-    return _ddl(f"ALTER TABLE {name(dataset, table.id.name)} {', '.join(parts)}")
+    names = [_name_there(c) for c in columns]
+    parts = [f"ADD COLUMN IF NOT EXISTS {name(n)} {kinds[n]}" for n in names]
+    return _ddl(f"ALTER TABLE {name(dataset, table.as_destination().id.name)} {', '.join(parts)}")
 
 
 def _ddl(text: str) -> Statement:

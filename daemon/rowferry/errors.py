@@ -97,6 +97,19 @@ class StreamStopped(RowferryError):
 
     kind = "stream"
 
+    def __init__(
+        self,
+        operation: str,
+        obj: str = "",
+        *,
+        reason: str = "",
+        hint: str = "",
+        unknown_event: int | None = None,
+    ) -> None:
+        """unknown_event: the type number of a binlog event that nobody here knows, if that is why."""
+        self.unknown_event = unknown_event
+        super().__init__(operation, obj, reason=reason, hint=hint)
+
 
 class PositionLost(StreamStopped):
     """The checkpoint's binlog position no longer exists on this server."""
@@ -108,6 +121,16 @@ class TableStopped(RowferryError):
     """One table cannot be carried exactly; it stops, the others go on."""
 
     kind = "table"
+    policy = ""
+
+
+class RowRefused(TableStopped):
+    """A row cannot be carried, and its column's policy is to stop the table. policy: which one."""
+
+    def __init__(self, policy: str, obj: str, *, reason: str, hint: str) -> None:
+        """obj: table, column and key of the row."""
+        self.policy = policy
+        super().__init__("carry a value", obj, reason=reason, hint=hint)
 
 
 class TableRefused(TableStopped):

@@ -57,7 +57,7 @@ class Feeder:
         while True:
             try:
                 self._refuse_statements(transaction)
-                rows = [d for e in transaction.events if (d := self._decode(e)) is not None]
+                rows = [d for e in transaction.events for d in self._decode(e)]
                 break
             except _Fault as raised:
                 self._queue.barrier(raised.fault)
@@ -84,11 +84,11 @@ class Feeder:
                 )
                 raise _Fault(TableFault(table, error, self._queue.position, final=True))
 
-    def _decode(self, event: RowEvent) -> DecodedRows | None:
+    def _decode(self, event: RowEvent) -> list[DecodedRows]:
         table = event.layout.table
         record = self._book.captured(table)
         if record is None:
-            return None
+            return []
         try:
             self._require_complete(event)
             route = self._route(event)
@@ -99,7 +99,9 @@ class Feeder:
             stopped = TableStopped("decode rows", f"table {table}", reason=str(error))
             raise _Fault(TableFault(table, stopped, self._queue.position, final=True)) from None
         failpoints.hit("in-decode")
-        return DecodedRows(route, event.kind, images, event.end - event.start)
+        changes = route.changes(event.kind, images)
+        size = event.end - event.start
+        return [DecodedRows(route, kind, rows, size // len(changes)) for kind, rows in changes]
 
     @staticmethod
     def _require_complete(event: RowEvent) -> None:
@@ -119,6 +121,7 @@ class Feeder:
             record = self._book.records[layout.table]
             route = make_route(record.table, layout)
             self._require_all_columns(route)
+            self._require_same_history(route)
             if len(self._routes) >= _MAX_ROUTES:
                 self._routes.clear()
             self._routes[id(layout)] = route
@@ -132,6 +135,13 @@ class Feeder:
             raise TableStopped(
                 "decode rows", f"table {route.table.id}", reason=f"rows lack column {min(lacking)}"
             )
+
+    def _require_same_history(self, route: Route) -> None:
+        """Rows may have versions that the catalogue knows nothing of only before the next copy."""
+        record = self._book.records[route.table.id]
+        if (route.history is None) != (route.table.row_end is None) and record.status.value == "streaming":
+            reason = "rows and catalogue disagree on whether it is system-versioned"
+            raise TableStopped("decode rows", f"table {route.table.id}", reason=reason)
 
     def _note(self, transaction: Transaction, rows: list[DecodedRows]) -> None:
         arrived = time.monotonic()

@@ -30,6 +30,10 @@ ERROR_KINDS: Final = (
     "load",
     "internal",
 )
+ZERO_DATE_ACTIONS: Final = ("null", "literal", "keep")
+POLICIES: Final = ("zero_date", "invalid_text", "misfit")
+NO_EVENT: Final = "0"
+"""The type that both families keep for no event at all: unknown events are there, at 0, from the start."""
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
@@ -43,6 +47,7 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         self._source = source
+        self._quarantined: set[str] = set()
         self._gauges = {
             name: Gauge(f"rowferry_{name}", text, ["source"], registry=registry).labels(source)
             for name, text in _GAUGES.items()
@@ -52,19 +57,11 @@ class Metrics:
             for name, text in _COUNTERS.items()
         }
         Gauge("rowferry_build_info", "Version.", ["version"], registry=registry).labels(version).set(1)
-        self._state = Gauge(
-            "rowferry_state", "1 for the state it is in.", ["source", "state"], registry=registry
-        )
-        self._connected = Gauge(
-            "rowferry_connected", "1 while connected.", ["source", "side"], registry=registry
-        )
-        self._tables = Gauge("rowferry_tables", "Tables by state.", ["source", "state"], registry=registry)
-        self._rows = Counter(
-            "rowferry_rows_applied", "Row changes committed.", ["source", "table", "op"], registry=registry
-        )
-        self._batches = Counter(
-            "rowferry_batches", "Batches by result.", ["source", "result"], registry=registry
-        )
+        self._state = self._labelled_gauge("state", "1 for the state it is in.", "state")
+        self._connected = self._labelled_gauge("connected", "1 while connected.", "side")
+        self._tables = self._labelled_gauge("tables", "Tables by state.", "state")
+        self._rows = self._counter("rows_applied", "Row changes committed.", "table", "op")
+        self._batches = self._counter("batches", "Batches by result.", "result")
         self._stages = Histogram(
             "rowferry_batch_duration_seconds",
             "Time that a batch spent in a stage.",
@@ -79,21 +76,30 @@ class Metrics:
             buckets=(1, 10, 100, 1_000, 10_000, 50_000, 100_000, 500_000),
             registry=registry,
         ).labels(source)
-        self._errors = Counter("rowferry_errors", "Errors by kind.", ["source", "kind"], registry=registry)
-        self._reconnects = Counter(
-            "rowferry_reconnects", "New attempts.", ["source", "side"], registry=registry
+        self._errors = self._counter("errors", "Errors by kind.", "kind")
+        self._unknown_events = self._counter(
+            "unknown_events", "Binlog events of a type that is not known; each stops the stream.", "type"
         )
-        self._zero_dates = Counter(
-            "rowferry_zero_dates", "Zero dates that became NULL.", ["source", "table"], registry=registry
-        )
-        self._copied = Counter("rowferry_copy_rows", "Rows copied.", ["source", "table"], registry=registry)
+        self._reconnects = self._counter("reconnects", "New attempts.", "side")
+        self._zero_dates = self._counter("zero_dates", "Zero dates by what they became.", "table", "action")
+        self._set_aside = self._counter("quarantined_rows", "Rows that were set aside.", "table", "reason")
+        self._stops = self._counter("policy_stops", "Tables stopped by a column's policy.", "table", "reason")
+        self._quarantine = self._labelled_gauge("quarantine_rows", "Rows that are set aside now.", "table")
+        self._copied = self._counter("copy_rows", "Rows copied.", "table")
         self._start_at_zero()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"rowferry_{name}", text, ["source", *labels], registry=self.registry)
+
+    def _labelled_gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"rowferry_{name}", text, ["source", *labels], registry=self.registry)
 
     def _start_at_zero(self) -> None:
         for state in STATES:
             self._state.labels(self._source, state).set(0)
         for kind in ERROR_KINDS:
             self._errors.labels(self._source, kind)
+        self._unknown_events.labels(self._source, NO_EVENT)
         for side in ("source", "destination"):
             self._connected.labels(self._source, side).set(0)
             self._reconnects.labels(self._source, side)
@@ -124,8 +130,8 @@ class Metrics:
         """Add to one of the plain counters."""
         self._counters[name].inc(value)
 
-    def table_rows(self, table: str, counts: RowCounts, zero_dates: int) -> None:
-        """What a committed batch did to a table."""
+    def table_rows(self, table: str, counts: RowCounts, zero_dates: Mapping[str, int]) -> None:
+        """What a committed batch did to a table; zero_dates: by what they became."""
         for op, number in (
             ("insert", counts.inserts),
             ("update", counts.updates),
@@ -133,7 +139,25 @@ class Metrics:
         ):
             self._rows.labels(self._source, table, op).inc(number)
         self._copied.labels(self._source, table).inc(counts.copied)
-        self._zero_dates.labels(self._source, table).inc(zero_dates)
+        for action in ZERO_DATE_ACTIONS:
+            self._zero_dates.labels(self._source, table, action).inc(zero_dates.get(action, 0))
+
+    def set_aside(self, table: str, rows: Mapping[str, int]) -> None:
+        """Rows that a committed batch set aside, by policy."""
+        for policy in POLICIES:
+            self._set_aside.labels(self._source, table, policy).inc(rows.get(policy, 0))
+
+    def policy_stop(self, table: str, policy: str) -> None:
+        """The policy of a column stopped a table."""
+        self._stops.labels(self._source, table, policy).inc()
+
+    def quarantine(self, rows: Mapping[str, int]) -> None:
+        """How many rows of each table are set aside now."""
+        for table in self._quarantined - set(rows):
+            self._quarantine.labels(self._source, table).set(0)
+        self._quarantined |= set(rows)
+        for table, number in rows.items():
+            self._quarantine.labels(self._source, table).set(number)
 
     def batch(self, rows: int, stages: Mapping[str, float]) -> None:
         """A committed batch; stages: seconds by stage."""
@@ -149,6 +173,10 @@ class Metrics:
     def error(self, kind: str) -> None:
         """An error of one of ERROR_KINDS."""
         self._errors.labels(self._source, kind).inc()
+
+    def unknown_event(self, number: int) -> None:
+        """The stream stopped for an event of that type."""
+        self._unknown_events.labels(self._source, str(number)).inc()
 
     def reconnect(self, side: str) -> None:
         """A new attempt after a failure on that side."""

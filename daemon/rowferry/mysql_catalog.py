@@ -8,18 +8,23 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.column_settings import configured
 from rowferry.mysql_source import query
-from rowferry.settings import TableSettings
-from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
+from rowferry.row_history import HIDDEN
+from rowferry.settings import Settings, TableSettings
+from rowferry.table_schema import Column, ColumnType, RowEnd, TableId, TableSchema
 
 _TEXT_KINDS: Final = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
-_LENGTH_KINDS: Final = _TEXT_KINDS | {"binary", "varbinary"}
+_LABEL_KINDS: Final = frozenset({"enum", "set"})
+_CHARSET_KINDS: Final = _TEXT_KINDS | _LABEL_KINDS
+_LENGTH_KINDS: Final = _CHARSET_KINDS | {"binary", "varbinary"}
 _MAX_READINGS: Final = 10
 _TABLES: Final = """
 SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
@@ -31,7 +36,13 @@ SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_M
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
 ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows without a trace in the binlog"
-_VERSIONED: Final = "system-versioned tables are not supported yet"
+_VERSIONED_BY_TRANSACTION: Final = (
+    "the source logs changes of tables with transaction-precise versioning as statements"
+)
+_ROW_ENDS: Final = """
+SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
+_LAST_YEAR: Final = "SELECT IF(FROM_UNIXTIME(2147483648) IS NULL, 2038, 2106)"
 _CASCADES: Final = """
 SELECT DISTINCT TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
 WHERE CONSTRAINT_SCHEMA = %s AND (DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')
@@ -46,6 +57,25 @@ def selected(name: str, tables: TableSettings) -> bool:
     """Whether a table of that name is to be copied."""
     included = any(fnmatchcase(name, glob) for glob in tables.include)
     return included and not any(fnmatchcase(name, glob) for glob in tables.exclude)
+
+
+def read_configured(
+    connection: Connection[Any], settings: Settings, touched: Callable[[str], bool] | None = None
+) -> dict[TableId, TableSchema]:
+    """The selected tables with what the settings say of them and their columns; see `read_tables`."""
+    rename, columns = settings.tables.rename, settings.columns
+    found = read_tables(connection, settings.source.database, settings.tables, touched)
+    named = {table: configured(schema, columns, rename) for table, schema in found.items()}
+    return {table: _unless_taken(schema, rename) for table, schema in named.items()}
+
+
+def _unless_taken(table: TableSchema, rename: Mapping[str, str]) -> TableSchema:
+    """A table whose destination name another one was given has an obstacle."""
+    takers = [source for source, target in rename.items() if target == table.id.name != source]
+    if not takers or table.target:
+        return table
+    obstacle = f"its name in the destination was given to table {takers[0]} (tables.rename)"
+    return replace(table, obstacle=obstacle)
 
 
 def read_tables(
@@ -85,14 +115,39 @@ def _read_once(
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
     found = {}
-    for name, engine, kind in rows:
+    for name, engine, _ in rows:
         if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
-            obstacle = _VERSIONED if kind == "SYSTEM VERSIONED" else ""
-            obstacle = _CASCADING if name.lower() in cascading else obstacle
+            obstacle = _CASCADING if name.lower() in cascading else ""
             found[table] = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
-    return found
+    versioned = [TableId(database, name) for name, _, kind in rows if kind == "SYSTEM VERSIONED"]
+    return found | _versioned(connection, database, found, versioned)
+
+
+def _versioned(
+    connection: Connection[Any],
+    database: str,
+    found: Mapping[TableId, TableSchema],
+    versioned: Collection[TableId],
+) -> dict[TableId, TableSchema]:
+    """MariaDB's system-versioned tables among those found, with the column that ends a row's life.
+
+    That column is part of every unique index; without it, the index tells the current rows apart
+    (https://mariadb.com/kb/en/system-versioned-tables/).
+    """
+    if not versioned:
+        return {}
+    [(last_year,)] = query(connection, _LAST_YEAR)
+    ends = {name: (column, base) for name, column, base in query(connection, _ROW_ENDS, (database,))}
+    made = {}
+    for table in [found[t] for t in versioned if t in found]:
+        column, base = ends.get(table.id.name, (HIDDEN[1], "timestamp"))
+        row_end = RowEnd(column, int(last_year))
+        obstacle = table.obstacle if base == "timestamp" else _VERSIONED_BY_TRANSACTION
+        key = tuple(k for k in table.key if k != column)
+        made[table.id] = replace(table, key=key, obstacle=obstacle, row_end=row_end)
+    return made
 
 
 def _cascading(connection: Connection[Any], database: str) -> set[str]:
@@ -122,16 +177,20 @@ def _columns(
 
 def _column(row: Sequence[Any]) -> Column:
     name, base, text, nullable, length, precision, scale, fraction, charset = row
-    base, text = base.lower(), str(text).lower()
+    base, text = base.lower(), str(text)
+    if base not in _LABEL_KINDS:
+        text = text.lower().partition(" /*")[0]
+    if base == "bit":
+        length = precision
     column_type = ColumnType(
         base=base,
-        unsigned=bool(re.search(r"\bunsigned\b", text)),
-        length=int(length) if length is not None and base in _LENGTH_KINDS else None,
+        unsigned=base not in _LABEL_KINDS and bool(re.search(r"\bunsigned\b", text)),
+        length=int(length) if length is not None and base in _LENGTH_KINDS | {"bit"} else None,
         precision=int(precision) if precision is not None and base == "decimal" else None,
         scale=int(scale) if scale is not None and base == "decimal" else None,
         fraction=int(fraction or 0),
-        charset=charset.lower() if charset and base in _TEXT_KINDS else None,
-        text=text.partition(" /*")[0],
+        charset=charset.lower() if charset and base in _CHARSET_KINDS else None,
+        text=text,
     )
     return Column(name, column_type, nullable == "YES")
 

@@ -27,6 +27,9 @@ from rowferry.settings import SourceSettings
 
 NET_TIMEOUT_SECONDS: Final = 3600
 _SESSION: Final = f"SET time_zone='+00:00', sql_mode='', net_write_timeout={NET_TIMEOUT_SECONDS}"
+_COPY_SESSION: Final = (
+    "SET /*M!100304 system_versioning_asof = DEFAULT, */ character_set_results = NULL"  # no old versions
+)
 _ACCESS_DENIED: Final = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1698})
 _WHO: Final = frozenset({1045, 1698})
 _GRANT: Final = "`rowferry check` prints the GRANT"
@@ -81,7 +84,7 @@ def connect(settings: SourceSettings, **extra: Any) -> Connection[Any]:
 def connect_for_copy(settings: SourceSettings) -> Connection[Any]:
     """A session whose rows arrive as bytes, text in each column's own character set."""
     connection = connect(settings, use_unicode=False, conv={}, database=settings.database)
-    query(connection, "SET character_set_results = NULL")
+    query(connection, _COPY_SESSION)
     return connection
 
 

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.column_settings import unused
 from rowferry.destination import Session, columns_of, fetch
 from rowferry.errors import ConfigurationError, TableStopped
-from rowferry.mysql_catalog import read_tables
+from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import SourceServer, binlog_filters, query
 from rowferry.settings import Settings
 
@@ -66,7 +67,7 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
     yield _point(
         "server_id", server.server_id != 0, f"server_id={server.server_id}", "SET GLOBAL server_id = 1;"
     )
-    yield from _source_compression(variables)
+    yield from _source_row_values(variables)
     yield from _source_retention(variables)
     grants = list(_source_grants(control, server, settings))
     yield from grants
@@ -75,7 +76,6 @@ def check_source(control: Connection[Any], server: SourceServer, settings: Setti
 
 
 _WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
-_OFF: Final = ("binlog_transaction_compression", "log_bin_compress")
 _OTHERS: Final = (
     "binlog_row_value_options",
     "binlog_expire_logs_seconds",
@@ -86,15 +86,7 @@ _OTHERS: Final = (
 _WEEK_SECONDS: Final = 7 * 86_400
 
 
-def _source_compression(variables: dict[str, str]) -> Iterator[Finding]:
-    for name in _OFF:
-        if name in variables:
-            yield _point(
-                name,
-                variables[name] in ("OFF", "0"),
-                f"{name}={variables[name]}",
-                f"SET GLOBAL {name} = OFF;",
-            )
+def _source_row_values(variables: dict[str, str]) -> Iterator[Finding]:
     if "binlog_row_value_options" in variables:
         options = variables["binlog_row_value_options"]
         yield _point(
@@ -131,7 +123,7 @@ def _source_retention(variables: dict[str, str]) -> Iterator[Finding]:
 
 
 def _variables(control: Connection[Any]) -> dict[str, str]:
-    names = ("log_bin", *_WANTED, *_OFF, *_OTHERS)
+    names = ("log_bin", *_WANTED, *_OTHERS)
     marks = ", ".join(["%s"] * len(names))
     rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
     return {str(k).lower(): str(v) for k, v in rows}
@@ -172,7 +164,7 @@ def _right(has: bool, right: str, purpose: str) -> str:
 
 def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Finding]:
     """Which of the selected tables cannot be copied, and why."""
-    tables = read_tables(control, settings.source.database, settings.tables)
+    tables = read_configured(control, settings)
     bad = 0
     for table in tables.values():
         try:
@@ -181,6 +173,11 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
             bad += 1
             remedy = error.hint or f"add {table.id.name} to tables.exclude"
             yield Finding(f"table {table.id.name}", "warning", error.reason, remedy)
+    for section in unused(settings.columns, settings.tables.rename, list(tables.values())):
+        detail = "it fits no column of a selected table" if section.startswith("col") else "no such table"
+        yield Finding(
+            f"setting {section}", "warning", detail, "look at its spelling, small letters and large"
+        )
     detail = f"{len(tables) - bad} of {len(tables)} selected tables can be copied"
     yield _point("tables", len(tables) > bad, detail, "look at tables.include and tables.exclude")
 

@@ -35,8 +35,7 @@ from rowferry.destination import Session, existing_columns, run_all, take_lock
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ConfigurationError, PositionLost
 from rowferry.load_ids import LoadIds
-from rowferry.mysql_catalog import read_tables as read_catalogue
-from rowferry.mysql_catalog import selected
+from rowferry.mysql_catalog import read_configured, selected
 from rowferry.mysql_source import (
     SourceServer,
     connect,
@@ -110,7 +109,7 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
     decisions = _bring_up_to_date(settings, session, control, book, checkpoint.load_id)
 
     def catalogue(touched: Any) -> Any:
-        return read_catalogue(control, database, settings.tables, touched)
+        return read_configured(control, settings, touched)
 
     return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue)
 
@@ -154,7 +153,7 @@ def _bring_up_to_date(
     settings: Settings, session: Session, control: Connection[Any], book: TableBook, load_id: str
 ) -> tuple[Decision, ...]:
     dataset = settings.destination.dataset
-    found = read_catalogue(control, settings.source.database, settings.tables)
+    found = read_configured(control, settings)
     _require_tables(settings, found)
     records = {r.table.id: r for r in read_tables(session, dataset).values()}
     gone = [t.name for t in records if not selected(t.name, settings.tables)]
@@ -194,4 +193,5 @@ def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_
         return None  # a DDL event to come will tell; or the account may not see the table
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
-    return adopt(book.dataset, now, existing_columns(session, book.dataset, table.name), load_id)
+    existing = existing_columns(session, book.dataset, now.as_destination().id.name)
+    return adopt(book.dataset, now, existing, load_id)

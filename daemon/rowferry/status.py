@@ -29,6 +29,7 @@ _TABLE: Final = (
     "consistent_since",
     "last_change",
     "error",
+    "rows_set_aside",
 )
 
 
@@ -51,7 +52,9 @@ def read_status(session: Session, dataset: str) -> dict[str, Any]:
     rows = fetch(
         session,
         "SELECT t.table_name, t.state, f.as_of, t.rows_applied, t.copy_rows, t.consistent_since,"
-        f" t.last_change, t.error FROM {name(dataset, '_rowferry_tables')} t"
+        " t.last_change, t.error,"
+        f" (SELECT count(*) FROM {name(dataset, '_rowferry_quarantine')} q WHERE q.table_name = t.table_name)"
+        f" FROM {name(dataset, '_rowferry_tables')} t"
         f" JOIN {name(dataset, '_rowferry_freshness')} f USING (table_name) WHERE %s ORDER BY 1",
         [True],
     )
@@ -73,6 +76,9 @@ def render_status(document: dict[str, Any]) -> str:
             f"{table['table']:{width}}  {table['state']:10}{table['rows_applied']:>14}"
             f"{table['rows_copied']:>14}  {_time(table['as_of'])}"
         )
+        if table["rows_set_aside"]:
+            rows = table["rows_set_aside"]
+            lines.append(f"{'':{width}}    {rows} rows are set aside: `rowferry quarantine list`")
         if table["error"]:
             lines.append(f"{'':{width}}    {table['error']}")
     return "\n".join(lines)

@@ -2,9 +2,11 @@
 
 Pure. python-mysql-replication 1.0.17 raises ValueError on a VECTOR column (MySQL 9) and on a compressed
 one (MariaDB), whose metadata it does not skip, and on any kind of optional metadata that it has no name
-for, even if the table is none of ours. This reader skips what it does not need by its length.
+for, even if the table is none of ours. This reader fails on one table only, and names the number of what
+it does not know: a type whose values have a size that nobody told, or metadata whose meaning it cannot
+guess.
 
-Format: https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Table__map__event.html
+Formats (MariaDB's are the same, up to kind 11): https://dev.mysql.com/doc/dev/mysql-server/latest/classmysql_1_1binlog_1_1event_1_1Table__map__event.html
 """
 
 from __future__ import annotations
@@ -15,9 +17,8 @@ from typing import Final
 
 from rowferry.changes import WireColumn
 from rowferry.table_schema import TableId
-from rowferry.wire_types import DecodeError, MetadataMissing, WireType
+from rowferry.wire_types import DecodeError, MetadataMissing, WireType, storage
 
-_BLOB_COMPRESSED, _VARCHAR_COMPRESSED = 140, 141
 _ONE_BYTE: Final = frozenset(
     {
         WireType.FLOAT,
@@ -29,10 +30,10 @@ _ONE_BYTE: Final = frozenset(
         WireType.TIMESTAMP2,
         WireType.DATETIME2,
         WireType.TIME2,
-        _BLOB_COMPRESSED,
+        WireType.BLOB_COMPRESSED,
     }
 )
-_LITTLE_ENDIAN: Final = frozenset({WireType.VARCHAR, _VARCHAR_COMPRESSED})
+_LITTLE_ENDIAN: Final = frozenset({WireType.VARCHAR, WireType.VARCHAR_COMPRESSED})
 _BIG_ENDIAN: Final = frozenset({WireType.STRING, WireType.VAR_STRING, WireType.NEWDECIMAL})
 _NUMBERS: Final = frozenset(
     {
@@ -54,13 +55,17 @@ _TEXTS: Final = frozenset(
         WireType.VARCHAR,
         WireType.BLOB,
         WireType.VECTOR,
-        _BLOB_COMPRESSED,
-        _VARCHAR_COMPRESSED,
+        WireType.BLOB_COMPRESSED,
+        WireType.VARCHAR_COMPRESSED,
     }
 )
 _LABELS: Final = frozenset({WireType.ENUM, WireType.SET})
+_KNOWN_TYPES: Final = frozenset(WireType)
 _SIGNEDNESS, _DEFAULT_CHARSET, _COLUMN_CHARSET, _NAMES = 1, 2, 3, 4
+_SET_LABELS, _ENUM_LABELS = 5, 6
 _DEFAULT_LABEL_CHARSET, _LABEL_CHARSET = 10, 11
+_KNOWN_FIELDS: Final = frozenset(range(1, 14))
+"""Those used here, and GEOMETRY_TYPE, the two of the primary key, visibility, and dimensions of VECTOR."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +81,32 @@ def parse_table_map(data: bytes, start: int, end: int, mariadb: bool) -> TableMa
     """Read the event whose body (after the 19-byte common header) is data[start:end], checksum excluded.
 
     mariadb: the server's family, which differ in whether GEOMETRY has a character set. The columns are
-    described in `wire_types`; a type that `decode` cannot read is passed on (its decoder
-    raises). Raises MetadataMissing where the event has no column names, DecodeError where it is cut
-    short. A type unknown here stands as if it had no metadata, so that reading may end in either.
+    described in `wire_types`. Raises MetadataMissing where the event has no column names, DecodeError
+    where it is cut short, and, naming the number, for a type, a type's metadata, or a kind of optional
+    metadata that is not known. Compressed columns are passed on (their decoder raises).
     """
     reader = _Reader(data, start, end)
     table_id = reader.number(6)
     reader.take(2)
     table = TableId(reader.name(), reader.name())
     types = list(reader.take(reader.length()))
+    _refuse_unknown(types)
     reader.length()
     shapes = [_shape(code, reader) for code in types]
     nulls = reader.take((len(types) + 7) // 8)
     fields = _optional(reader)
     if _NAMES not in fields:
         raise MetadataMissing(f"table map of {table} without column names: {MetadataMissing.hint}")
-    return TableMap(table_id, table, _columns(shapes, nulls, fields, mariadb))
+    columns = _columns(shapes, nulls, fields, mariadb)
+    for column in columns:
+        storage(column)
+    return TableMap(table_id, table, columns)
+
+
+def _refuse_unknown(types: list[int]) -> None:
+    for place, code in enumerate(types, 1):
+        if code not in _KNOWN_TYPES:
+            raise DecodeError(f"column {place} is of type {code}, which is not known")
 
 
 def table_of(data: bytes, start: int, end: int) -> TableId:
@@ -145,6 +160,8 @@ def _string_shape(code: int, high: int, low: int) -> tuple[int, int]:
     """CHAR carries its real type, and in two inverted bits of it the top of lengths over 255."""
     if high in _LABELS:
         return high, low
+    if high | 0x30 not in (WireType.STRING, WireType.VAR_STRING):
+        raise DecodeError(f"a text column is of type {high}, which is not known")
     return code, ((high << 4 & 0x300) ^ 0x300) + low
 
 
@@ -153,6 +170,8 @@ def _optional(reader: _Reader) -> dict[int, bytes]:
     fields: dict[int, bytes] = {}
     while reader.more():
         kind = reader.number(1)
+        if kind not in _KNOWN_FIELDS:
+            raise DecodeError(f"a table map has metadata of kind {kind}, which is not known")
         fields[kind] = reader.take(reader.length())
     return fields
 
@@ -167,6 +186,8 @@ def _columns(
     collations = _collations(shapes, texts, fields, _DEFAULT_CHARSET, _COLUMN_CHARSET)
     collations |= _collations(shapes, _LABELS, fields, _DEFAULT_LABEL_CHARSET, _LABEL_CHARSET)
     unsigned = _unsigned(shapes, fields.get(_SIGNEDNESS, b""))
+    labels = _labels(shapes, WireType.ENUM, fields.get(_ENUM_LABELS))
+    labels |= _labels(shapes, WireType.SET, fields.get(_SET_LABELS))
     return tuple(
         WireColumn(
             name=names[index],
@@ -175,6 +196,7 @@ def _columns(
             unsigned=index in unsigned,
             nullable=bool(nulls[index // 8] >> index % 8 & 1),
             collation_id=collations.get(index),
+            labels=labels.get(index, ()),
         )
         for index, (code, metadata) in enumerate(shapes)
     )
@@ -185,6 +207,18 @@ def _names(field: bytes) -> list[str]:
     while reader.more():
         names.append(reader.take(reader.length()).decode("utf-8"))
     return names
+
+
+def _labels(shapes: list[tuple[int, int]], kind: int, field: bytes | None) -> dict[int, tuple[bytes, ...]]:
+    """The labels of all columns of that type by column index: a count, then each with its length."""
+    if field is None:
+        return {}
+    indexes = [index for index, (code, _) in enumerate(shapes) if code == kind]
+    reader = _Reader(field, 0, len(field))
+    found = {i: tuple(reader.take(reader.length()) for _ in range(reader.length())) for i in indexes}
+    if reader.more():
+        raise DecodeError("a table map lists labels for another number of columns than it has")
+    return found
 
 
 def _unsigned(shapes: list[tuple[int, int]], bits: bytes) -> set[int]:

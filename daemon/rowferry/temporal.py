@@ -62,13 +62,15 @@ def _days(month: Longs, day: Longs) -> tuple[Longs, Bools]:
 
 
 def _finish(kind: pa.DataType, data: Longs, exists: Bools, valid: Bools | None) -> Converted:
-    """The array with NULL for what does not exist, and the count of those."""
+    """The array with NULL for what does not exist, and which those are."""
     width = np.int32 if kind == pa.date32() else np.int64
     if exists.all():
         return Converted(from_numpy(kind, data.astype(width, copy=False), valid))
     shown = exists if valid is None else exists & valid
-    missing = len(exists) if valid is None else int(valid.sum())
-    return Converted(from_numpy(kind, data.astype(width, copy=False), shown), missing - int(shown.sum()))
+    missing = ~exists if valid is None else valid & ~exists
+    return Converted(
+        from_numpy(kind, data.astype(width, copy=False), shown), missing if missing.any() else None
+    )
 
 
 # DATE

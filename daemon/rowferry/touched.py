@@ -13,10 +13,9 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
-
-from rowferry.assemble import converted_column, keys_of
+from rowferry.assemble import keys_of
 from rowferry.batch import Route
+from rowferry.carry import carry_keys
 from rowferry.changes import RawRow
 from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.table_schema import TableId
@@ -112,17 +111,16 @@ class TouchLog:
                 touches.popleft()
 
     def keys(self, table: TableId, by: Settled) -> set[Hashable]:
-        """Converted keys that were touched and are not settled. Raises TableStopped."""
+        """Keys that were touched and are not settled, converted as `assemble.keys_of` does, or UnfitKey."""
         found: set[Hashable] = set()
         for touch in self._touches.get(table, ()):
             if not touch.settled(by):
-                found.update(keys_of(_key_columns(touch), touch.route.table.key))
+                found.update(_converted(touch))
         return found
 
 
-def _key_columns(touch: Touch) -> pa.Table:
-    route = touch.route
-    single = len(route.key_indexes) == 1
-    columns = [touch.keys] if single else list(zip(*touch.keys, strict=True))
-    arrays = [converted_column(route, i, c)[0] for i, c in zip(route.key_indexes, columns, strict=True)]
-    return pa.table(dict(zip(route.table.key, arrays, strict=True)))
+def _converted(touch: Touch) -> list[Hashable]:
+    form = touch.route.form
+    single = len(form.table.key) == 1
+    keys, unfit = carry_keys(form, [(key,) for key in touch.keys] if single else touch.keys)
+    return [*keys_of(keys, form.table.key), *unfit]

@@ -12,6 +12,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from rowferry.geometry import KINDS as GEOMETRIES
 from rowferry.table_schema import ColumnType
 
 
@@ -19,7 +20,8 @@ from rowferry.table_schema import ColumnType
 class DestinationType:
     """A Postgres type's text, and the Arrow type of the values on their way there.
 
-    TIME travels as text (`[-]HHH:MM:SS[.ffffff]`), which Postgres reads as an interval.
+    TIME travels as text (`[-]HHH:MM:SS[.ffffff]`), which Postgres reads as an interval; BIT(n) as its
+    digits, VECTOR as `{1.5,2}`, UUID and addresses as their text.
     """
 
     postgres: str
@@ -54,6 +56,8 @@ def destination_type(source: ColumnType) -> DestinationType:
         return DestinationType("text", pa.large_string())
     if source.base in _BYTES:
         return DestinationType("bytea", pa.large_binary())
+    if source.base in GEOMETRIES:
+        return DestinationType("bytea", pa.large_binary())
     maker = _MAKERS.get(source.base)
     if maker is None:
         raise UnsupportedType(f"type {source.text or source.base} is not supported yet")
@@ -71,6 +75,25 @@ def _varchar(source: ColumnType) -> DestinationType:
     return DestinationType(f"varchar({length})" if length else "varchar", pa.large_string())
 
 
+def _label(source: ColumnType) -> DestinationType:
+    if source.charset in (None, "binary"):
+        raise UnsupportedType(f"type {source.base} with labels in the character set binary is not supported")
+    return _varchar(source) if source.base == "enum" else DestinationType("varchar", pa.large_string())
+
+
+def _bit(source: ColumnType) -> DestinationType:
+    width = source.length or 1
+    if width == 1:
+        return DestinationType("boolean", pa.bool_())
+    return DestinationType(f"bit({width})", pa.string())
+
+
+def _year(source: ColumnType) -> DestinationType:
+    if source.text.startswith("year(2)"):
+        raise UnsupportedType("type year(2) is not supported: a SELECT does not tell the century")
+    return DestinationType("smallint", pa.int16())
+
+
 _MAKERS: Final[dict[str, Callable[[ColumnType], DestinationType]]] = {
     "float": lambda _: DestinationType("real", pa.float32()),
     "double": lambda _: DestinationType("double precision", pa.float64()),
@@ -83,4 +106,13 @@ _MAKERS: Final[dict[str, Callable[[ColumnType], DestinationType]]] = {
         f"timestamp({s.fraction}) with time zone", pa.timestamp("us", tz="UTC")
     ),
     "time": lambda _: DestinationType("interval", pa.string()),
+    "json": lambda _: DestinationType("jsonb", pa.large_string()),
+    "enum": _label,
+    "set": _label,
+    "bit": _bit,
+    "year": _year,
+    "vector": lambda _: DestinationType("real[]", pa.large_string()),
+    "uuid": lambda _: DestinationType("uuid", pa.string()),
+    "inet4": lambda _: DestinationType("inet", pa.string()),
+    "inet6": lambda _: DestinationType("inet", pa.string()),
 }

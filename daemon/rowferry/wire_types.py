@@ -1,10 +1,11 @@
 """How a binlog stores the columns of a row image: type numbers and sizes.
 
 Pure. Knows how many bytes a value takes; knows nothing of what the bytes mean (`convert` does).
-`WireColumn.metadata` is, by type: VARCHAR, VAR_STRING, STRING: the greatest length in bytes; BLOB,
-JSON, GEOMETRY, VECTOR: bytes of the length in front; NEWDECIMAL: precision * 256 + scale; TIMESTAMP2,
-DATETIME2, TIME2: digits of the fraction; ENUM, SET: bytes; BIT: bits; FLOAT, DOUBLE: bytes; 0 for all
-others.
+`WireColumn.metadata` is, by type: VARCHAR, VAR_STRING, STRING: the greatest length in bytes;
+VARCHAR_COMPRESSED: one more than that; BLOB, BLOB_COMPRESSED, JSON, GEOMETRY, VECTOR: bytes of the length
+in front; NEWDECIMAL: precision * 256 + scale; TIMESTAMP2, DATETIME2, TIME2: digits of the fraction;
+TIMESTAMP, DATETIME, TIME: the same, which no event tells (`temporal_hires.with_catalogue` adds them);
+ENUM, SET: bytes; BIT: bits; FLOAT, DOUBLE: bytes; 0 for all others.
 
 Sources: MySQL's field_types.h and rpl_utility.cc (calc_field_size), MariaDB's the same; both agree for
 every type here (https://dev.mysql.com/doc/dev/mysql-server/latest/classTable__map__log__event.html).
@@ -41,6 +42,8 @@ class WireType(IntEnum):
     TIMESTAMP2 = 17
     DATETIME2 = 18
     TIME2 = 19
+    BLOB_COMPRESSED = 140
+    VARCHAR_COMPRESSED = 141
     VECTOR = 242
     JSON = 245
     NEWDECIMAL = 246
@@ -74,9 +77,19 @@ class Storage:
     prefix: int = 0
 
 
-_STRINGS: Final = frozenset({WireType.VARCHAR, WireType.VAR_STRING, WireType.STRING})
-_BLOBS: Final = frozenset({WireType.BLOB, WireType.JSON, WireType.GEOMETRY, WireType.VECTOR})
+_STRINGS: Final = frozenset(
+    {WireType.VARCHAR, WireType.VAR_STRING, WireType.STRING, WireType.VARCHAR_COMPRESSED}
+)
+_BLOBS: Final = frozenset(
+    {WireType.BLOB, WireType.JSON, WireType.GEOMETRY, WireType.VECTOR, WireType.BLOB_COMPRESSED}
+)
 _SMALL_NUMBERS: Final = {1: "B", 2: "H", 4: "I", 8: "Q"}
+OLD_TEMPORAL_BYTES: Final[dict[int, tuple[int, ...]]] = {
+    WireType.TIMESTAMP: (4, 5, 5, 6, 6, 7, 7),
+    WireType.TIME: (3, 4, 4, 5, 5, 5, 6),
+    WireType.DATETIME: (8, 6, 6, 7, 7, 7, 8),
+}
+"""Bytes of the types before MySQL 5.6, by digits of the fraction (MariaDB's sql/field.cc)."""
 _DIGITS_TO_BYTES: Final = (0, 1, 1, 2, 2, 3, 3, 4, 4, 4)
 
 
@@ -113,9 +126,8 @@ def _constant(code: str) -> Form:
     return lambda _: code
 
 
-def _without_fraction(code: str) -> Form:
-    """MariaDB's old temporal types name no fraction, so only those without one can be read."""
-    return lambda column: "" if column.metadata else code
+def _old_temporal(column: WireColumn) -> str:
+    return f"{OLD_TEMPORAL_BYTES[column.type_code][column.metadata]}s" if column.metadata <= 6 else ""
 
 
 def _with_fraction(size: int) -> Form:
@@ -127,9 +139,13 @@ def _decimal(column: WireColumn) -> str:
     return f"{decimal_bytes(precision, scale)}s" if 0 < precision <= 65 and scale <= precision else ""
 
 
-def _label(column: WireColumn) -> str:
+def _enum(column: WireColumn) -> str:
+    return _SMALL_NUMBERS[column.metadata] if column.metadata in (1, 2) else ""
+
+
+def _set(column: WireColumn) -> str:
     size = column.metadata
-    return _SMALL_NUMBERS.get(size, f"{size}s") if 1 <= size <= 8 else ""
+    return "3s" if size == 3 else _SMALL_NUMBERS.get(size, "")
 
 
 def _bits(column: WireColumn) -> str:
@@ -147,15 +163,15 @@ _FIXED: Final[dict[int, Form]] = {
     WireType.DATE: _constant("3s"),
     WireType.NEWDATE: _constant("3s"),
     WireType.YEAR: _constant("B"),
-    WireType.TIMESTAMP: _without_fraction("4s"),
-    WireType.TIME: _without_fraction("3s"),
-    WireType.DATETIME: _without_fraction("8s"),
+    WireType.TIMESTAMP: _old_temporal,
+    WireType.TIME: _old_temporal,
+    WireType.DATETIME: _old_temporal,
     WireType.TIMESTAMP2: _with_fraction(4),
     WireType.TIME2: _with_fraction(3),
     WireType.DATETIME2: _with_fraction(5),
     WireType.NEWDECIMAL: _decimal,
-    WireType.ENUM: _label,
-    WireType.SET: _label,
+    WireType.ENUM: _enum,
+    WireType.SET: _set,
     WireType.BIT: _bits,
 }
 

@@ -1,14 +1,15 @@
 """What the decoding tests share: run statements on a real server, get the row events they caused.
 
 The events come through python-mysql-replication, so that its own `rows` can be compared with ours;
-the images' bytes are taken from the packet that the library read.
+the images' bytes are taken from the packet that the library read. For tables on which the library fails
+there is `own_events_of`, which reads everything with our own code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pymysql
@@ -25,6 +26,7 @@ from rowferry.convert import Converted, binlog_converter, select_expression, tex
 from rowferry.decode import RowsHeader, compile_decoder, parse_rows_header
 from rowferry.table_map import parse_table_map
 from rowferry.table_schema import Column, ColumnType, TableId
+from rowferry.temporal_hires import with_catalogue
 from rowferry_lab.servers import RunningServer
 from tests.integration.library_columns import wire_columns_from_library
 
@@ -33,13 +35,17 @@ SESSION = "SET time_zone='+00:00', sql_mode=''"
 EVENT_START = 20
 CHECKSUM_BYTES = 4
 TABLE_MAP = 19
+ROWS_V1 = (23, 24, 25)
 REPLICA_ID = 4_000_000
 TEXT_KINDS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 
 
 @dataclass(frozen=True)
 class SeenEvent:
-    """A row event: the library's object, and our reading of its bytes."""
+    """A row event: the library's object, and our reading of its bytes.
+
+    layout: completed with the catalogue of when the events were read.
+    """
 
     library: Any
     layout: TableLayout
@@ -100,7 +106,7 @@ def events_since(source: RunningServer, file: str, position: int) -> list[SeenEv
     """The row events from a place in the binlog on."""
     reader = _reader(source, file, position)
     try:
-        return list(_seen(reader))
+        return list(_seen(reader, connection))
     finally:
         reader.close()
 
@@ -125,21 +131,43 @@ def _reader(source: RunningServer, file: str, position: int) -> Any:
     )
 
 
-def _seen(reader: Any) -> Iterator[SeenEvent]:
+def _seen(reader: Any, connection: Any) -> Iterator[SeenEvent]:
     layouts: dict[int, TableLayout] = {}
     for event in reader:
         if isinstance(event, TableMapEvent):
-            layouts[event.table_id] = _layout(event)
+            layouts[event.table_id] = with_catalogue(_layout(event), catalogue(connection, event.table))
             continue
-        data = event.packet.packet._data
-        header = parse_rows_header(event.event_type, data, EVENT_START)
-        layout, end = layouts[header.table_id], len(data) - CHECKSUM_BYTES
-        rows = compile_decoder(layout).decode(data, header.start, end)
-        yield SeenEvent(event, layout, header, rows, data, end)
+        yield _read(event, event.event_type, event.packet.packet._data, layouts)
+
+
+def _read(library: Any, event_type: int, data: bytes, layouts: Mapping[int, TableLayout]) -> SeenEvent:
+    header = parse_rows_header(event_type, data, EVENT_START)
+    layout, end = layouts[header.table_id], len(data) - CHECKSUM_BYTES
+    rows = compile_decoder(layout).decode(data, header.start, end)
+    return SeenEvent(library, layout, header, rows, data, end)
+
+
+def own_events_of(source: RunningServer, connection: Any, *statements: str | bytes) -> list[SeenEvent]:
+    """The row events that the statements cause on MariaDB, read without the library (`library` is None)."""
+    layouts: dict[int, TableLayout] = {}
+    found = []
+    for data in packets_of(source, connection, *statements):
+        if data[5] == TABLE_MAP:
+            seen = parse_table_map(data, EVENT_START, len(data) - CHECKSUM_BYTES, mariadb=True)
+            layout = TableLayout(seen.table, seen.columns)
+            layouts[seen.table_id] = with_catalogue(layout, catalogue(connection, seen.table.name))
+        elif data[5] in ROWS_V1:
+            found.append(_read(None, data[5], data, layouts))
+    return found
 
 
 def table_map_packets(source: RunningServer, connection: Any, *statements: str | bytes) -> list[bytes]:
     """The packets of the TABLE_MAP events that the statements cause, unread by the library."""
+    return [data for data in packets_of(source, connection, *statements) if data[5] == TABLE_MAP]
+
+
+def packets_of(source: RunningServer, connection: Any, *statements: str | bytes) -> list[bytes]:
+    """The packets of all events that the statements cause but the last, unread by the library."""
     file, position = head(connection)
     run(connection, *statements)
     end = head(connection)[1]
@@ -150,8 +178,7 @@ def table_map_packets(source: RunningServer, connection: Any, *statements: str |
         data = reader._stream_connection._read_packet()._data
         if data[0] != 0 or int.from_bytes(data[14:18], "little") >= end:
             break
-        if data[5] == TABLE_MAP:
-            found.append(data)
+        found.append(data)
     reader.close()
     return found
 
@@ -161,8 +188,9 @@ def _layout(event: Any) -> TableLayout:
     data = event.packet.packet._data
     ours = parse_table_map(data, EVENT_START, len(data) - CHECKSUM_BYTES, event.dbms == "mariadb")
     layout = TableLayout(TableId(event.schema, event.table), wire_columns_from_library(event))
-    assert (ours.table_id, ours.table, ours.columns) == (event.table_id, layout.table, layout.columns)
-    return layout
+    known = tuple(replace(column, labels=()) for column in ours.columns)
+    assert (ours.table_id, ours.table, known) == (event.table_id, layout.table, layout.columns)
+    return replace(layout, columns=ours.columns)
 
 
 def catalogue(connection: Any, table: str) -> list[Column]:

@@ -56,7 +56,7 @@ class Meddler:
 
     def place(self, chunk: Chunk) -> None:
         """Update, delete, move away and move in, wait for the reader, then place the chunk."""
-        keys = chunk.rows.column("id").to_pylist() if chunk.rows.num_rows else []
+        keys = chunk.carried.rows.column("id").to_pylist()
         if len(keys) >= 10:
             self.chunks += 1
             self._source.run(
@@ -112,8 +112,7 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
     job = CopyJob(table, 1, CopyProgress(), _after(before), time.monotonic() + 2.0)
     placed: list[Chunk] = []
     copier = Copier(
-        settings.source,
-        settings.copying,
+        settings,
         server,
         lambda given: given,
         placed.append,
@@ -131,7 +130,7 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
     finally:
         copier.stop()
         thread.join()
-    assert placed[0].rows.num_rows == 11
+    assert placed[0].carried.rows.num_rows == 11
 
 
 def _after(position: BinlogPosition) -> BinlogPosition:

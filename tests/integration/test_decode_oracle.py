@@ -18,8 +18,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rowferry.convert import LayoutMismatch
-from rowferry.decode import DecodeError
 from rowferry.types import destination_type
 from rowferry_lab.servers import RunningServer
 from tests.integration.binlog_reading import (
@@ -189,10 +187,10 @@ def bits(array: pa.Array) -> bytes:
 
 
 def same_both_ways(
-    source: RunningServer, connection: Any, table: str, statements: list[str]
+    source: RunningServer, connection: Any, table: str, statements: list[str], read: Any = events_of
 ) -> dict[str, pa.Array]:
     """The table's columns, after both ways in were found equal and of the promised type."""
-    events = events_of(source, connection, *statements)
+    events = read(source, connection, *statements)
     columns = catalogue(connection, table)
     binlog, select = from_binlog(events, columns), from_select(connection, table, columns)
     for column in columns:
@@ -354,21 +352,3 @@ def test_temporal_storage_before_5_6_is_read_both_ways(source: RunningServer) ->
             assert ours[name].array.equals(other[name].array)
             assert ours[name].zero_dates == other[name].zero_dates
         assert ours["t"].array.to_pylist()[:4] == ["-01:00:00", "838:59:59", "-838:59:59", "-00:00:01"]
-
-
-@MARIADB
-@pytest.mark.parametrize("kind", ["TIME(3)", "DATETIME(6)", "TIMESTAMP(2) NULL"])
-def test_old_storage_with_a_fraction_is_refused(source: RunningServer, kind: str) -> None:
-    """Its table map names no digits, so the value's size is unknown: never read it as another's."""
-    with connected(source) as connection:
-        statements = [
-            "SET GLOBAL mysql56_temporal_format=OFF",
-            "DROP TABLE IF EXISTS old_fraction",
-            f"CREATE TABLE old_fraction (id INT PRIMARY KEY, v {kind})",
-            "SET GLOBAL mysql56_temporal_format=ON",
-        ]
-        run(connection, *statements)
-        columns = catalogue(connection, "old_fraction")
-        insert = "INSERT INTO old_fraction VALUES (1,'2024-01-01 01:02:03.5')"
-        with pytest.raises((DecodeError, LayoutMismatch)):
-            from_binlog(events_of(source, connection, insert), columns)

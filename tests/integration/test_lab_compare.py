@@ -148,6 +148,40 @@ def test_the_sign_of_a_zero_that_the_source_does_not_print(pair: Pair) -> None:
     assert pair.compare().equal
 
 
+POINT = "000000000000f03f0000000000000040"
+SHORT = "12345678-9abc-7def-8123-456789abcd0"
+
+
+@pytest.mark.parametrize(
+    ("kind", "literal", "postgres", "equal", "other"),
+    [
+        ("point", f"X'000000000101000000{POINT}'", "bytea", rf"\x0101000000{POINT}", r"\x"),
+        ("geometry", f"X'E61000000101000000{POINT}'", "bytea", rf"\x0101000020E6100000{POINT}",
+         rf"\x0101000000{POINT}"),
+        ("uuid", f"'{SHORT}0'", "uuid", f"{SHORT}0", f"{SHORT}1"),
+        ("inet4", "'10.0.0.0'", "inet", "10.0.0.0", "10.0.0.1"),
+        ("inet6", "'::ffff:1.2.3.4'", "inet", "::ffff:1.2.3.4", "1.2.3.4"),
+        ("inet6", "'fe80::'", "inet", "fe80::", "fe80::1"),
+        ("vector(2)", "X'0000803F00002040'", "real[]", "{1,2.5}", "{1,2.5000002}"),
+        ("vector(2)", "X'0000803F00002040'", "real[]", "{1,2.5}", "{}"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("source", ["mariadb_11_8"], indirect=True)
+def test_shapes_vectors_uuids_and_addresses_are_told_apart(
+    pair: Pair, kind: str, literal: str, postgres: str, equal: str, other: str
+) -> None:
+    """In a form that differs from the source's; NULL is NULL and nothing else."""
+    pair.run_source(f"CREATE TABLE t (id int PRIMARY KEY, v {kind})")
+    pair.run_source(f"INSERT INTO t VALUES (1, {literal}), (2, NULL)")
+    pair.run_destination(f"CREATE TABLE {{schema}}.t (id int PRIMARY KEY, v {postgres})")
+    insert = f"INSERT INTO {pair.schema}.t VALUES (1, %s), (2, NULL)"
+    pair.destination.execute(insert.encode(), (equal,))
+    assert pair.compare().equal
+    for row, value in ((1, other), (2, equal)):
+        pair.destination.execute(f"UPDATE {pair.schema}.t SET v = %s WHERE id = {row}".encode(), (value,))
+    assert [found.columns for found in pair.only_table().different] == [("v",), ("v",)]
+
+
 def test_missing_and_extra_rows_are_found(pair: Pair) -> None:
     """Lost inserts and lost deletes."""
     fill(pair)
@@ -236,6 +270,22 @@ def test_unknown_types_are_refused(pair: Pair) -> None:
     pair.run_destination("CREATE TABLE {schema}.t (id int PRIMARY KEY, y smallint)")
     with pytest.raises(CannotCompare, match=r"table t, column y: .* year\(2\)"):
         pair.compare()
+
+
+@pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
+def test_json_is_compared_by_its_values(pair: Pair) -> None:
+    """Neither the order of keys nor the way numbers are written counts; every digit does."""
+    pair.run_source("CREATE TABLE docs (id int PRIMARY KEY, j json)")
+    pair.run_destination("CREATE TABLE {schema}.docs (id int PRIMARY KEY, j jsonb)")
+    document = '{"b": [1.50, 1e20, -0.0, "é\\n", null], "aa": {"x": 18446744073709551615}}'
+    pair.run_source(f"INSERT INTO docs VALUES (1, '{document.replace(chr(92), chr(92) * 2)}'), (2, NULL)")
+    pair.run_destination(f"INSERT INTO {{schema}}.docs VALUES (1, '{document}'), (2, NULL)")
+    result = pair.compare()
+    assert result.equal, result.describe()
+    for old, new in (("615", "616"), ("1.50", "1.51"), ("null", '"null"'), ("aa", "ab"), ("1e20", '"1e20"')):
+        changed = document.replace(old, new)
+        pair.run_destination(f"UPDATE {{schema}}.docs SET j = '{changed}' WHERE id = 1")
+        assert not pair.compare().equal, new
 
 
 def test_a_destination_type_that_cannot_hold_the_values_is_refused(pair: Pair) -> None:

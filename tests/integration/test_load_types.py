@@ -117,6 +117,13 @@ CASES: dict[str, tuple[ColumnType, tuple[Any, ...]]] = {
             datetime(2038, 1, 19, 3, 14, 7, 999999, tzinfo=UTC),
         ),
     ),
+    "year": (ColumnType("year"), (0, 1901, 2155)),
+    "bit(1)": (ColumnType("bit", length=1), (True, False)),
+    "bit(9)": (ColumnType("bit", length=9), ("000000000", "100000001", "111111111")),
+    "bit(64)": (ColumnType("bit", length=64), ("0" * 64, "1" * 64, "10" * 32)),
+    "enum": (ColumnType("enum", length=40, charset="latin1"), STRINGS),
+    "set": (ColumnType("set", length=90, charset="latin1"), (*STRINGS, "a,b,c")),
+    "geometry": (ColumnType("geometry"), (b"\x01\x01\x00\x00\x20\xe6\x10\x00\x00" + bytes(16), *BYTES)),
     "time(6)": (
         ColumnType("time", fraction=6),
         ("-838:59:59.000000", "-00:00:00.000001", "838:59:59.999999"),
@@ -164,6 +171,72 @@ def test_each_value_of_a_type_arrives_exactly(
     assert found[-1] == (None,)
 
 
+JSON = {
+    "null": "null",
+    "{}": "{}",
+    '""': '""',
+    '"\\""': '"\\""',
+    '"a\\n\\\\.\\n, \\"b\\", \\\\N"': '"a\\n\\\\.\\n, \\"b\\", \\\\N"',
+    '"\\u0001\x7f Grüße 漢字 😀 \\\\u0000"': '"\\u0001\x7f Grüße 漢字 😀 \\\\u0000"',
+    '{"": 1, "b": [1.10, -0.5], "aa": {"ü": null}}': '{"": 1, "b": [1.10, -0.5], "aa": {"ü": null}}',
+    f"[{'9' * 65}, -0.{'0' * 29}1]": f"[{'9' * 65}, -0.{'0' * 29}1]",
+    "[18446744073709551615, -9223372036854775808]": "[18446744073709551615, -9223372036854775808]",
+    "[1e308, 1.7976931348623157e308]": f"[1{'0' * 308}, 17976931348623157{'0' * 292}]",
+    "[5e-324, 2.5e-16]": f"[0.{'0' * 323}5, 0.00000000000000025]",
+    "[1.0, 100.00, 1e15]": "[1.0, 100.00, 1000000000000000]",
+    "[-0.0]": "[0.0]",
+    "[" * 100 + "]" * 100: "[" * 100 + "]" * 100,
+}
+
+
+@pytest.mark.parametrize("destination", ["postgres_15", "postgres_17"], indirect=True)
+def test_json_arrives_with_every_digit(destination_database: DestinationDatabase, tmp_path: Path) -> None:
+    """jsonb writes numbers in its own way, and has no minus zero; no digit is lost."""
+    table = table_of("documents", {"id": BIGINT, "value": ColumnType("json")})
+    make_tables(destination_database, table)
+    texts = [*JSON, f'["{"x" * 3_000_000}"]', None]
+    with loader_for(destination_database, tmp_path, table) as loader:
+        loader.load(request_of(load_of(table, [{"id": n, "value": t} for n, t in enumerate(texts)])))
+    found = destination_database.rows(f"SELECT value::text FROM {DATASET}.documents ORDER BY id")
+    assert [value for (value,) in found] == [*JSON.values(), *texts[-2:]]
+
+
+FLOAT_BITS = (
+    "ARRAY(SELECT encode(float4send(x), 'hex') FROM unnest(value) WITH ORDINALITY u(x, n) ORDER BY n)"
+)
+UUIDS = ("00000000-0000-0000-0000-000000000000", "12345678-9abc-7def-8123-456789abcd00")
+TRAVELLERS: dict[str, tuple[str, tuple[str, ...], list[Any]]] = {
+    "uuid": ("value::text", UUIDS, list(UUIDS)),
+    "inet4": ("host(value)", ("0.0.0.0", "192.168.0.1"), ["0.0.0.0", "192.168.0.1"]),
+    "inet6": (
+        "host(value)",
+        ("0000:0000:0000:0000:0000:ffff:0102:0304", "fe80:0000:0000:0000:0000:0000:0000:0001"),
+        ["::ffff:1.2.3.4", "fe80::1"],
+    ),
+    "vector": (
+        f"CASE WHEN value IS NOT NULL THEN {FLOAT_BITS} END",
+        ("{0,-0,1}", "{}", "{1e-45,3.4028235e+38}", "{0.1}"),
+        [["00000000", "80000000", "3f800000"], [], ["00000001", "7f7fffff"], ["3dcccccd"]],
+    ),
+}
+
+
+@pytest.mark.parametrize("destination", ["postgres_15", "postgres_17"], indirect=True)
+@pytest.mark.parametrize("base", TRAVELLERS)
+def test_what_travels_as_text_is_read_as_its_own_type(
+    destination_database: DestinationDatabase, tmp_path: Path, base: str
+) -> None:
+    """Postgres reads the very value, also where the text is written another way; NULL stays NULL."""
+    shown, texts, expected = TRAVELLERS[base]
+    table = table_of("values", {"id": BIGINT, "value": ColumnType(base)})
+    make_tables(destination_database, table)
+    rows = [{"id": n, "value": text} for n, text in enumerate((*texts, None))]
+    with loader_for(destination_database, tmp_path, table) as loader:
+        loader.load(request_of(load_of(table, rows)))
+    found = destination_database.rows(f"SELECT {shown} FROM {DATASET}.values ORDER BY id")
+    assert [value for (value,) in found] == [*expected, None]
+
+
 ODD_NAMES = (
     "select",
     "MixedCase",
@@ -206,6 +279,8 @@ KEYS: dict[str, tuple[dict[str, ColumnType], list[tuple[Any, ...]]]] = {
         {"a": ColumnType("decimal", precision=5, scale=2)},
         [(Decimal("1.00"),), (Decimal("-1.00"),)],
     ),
+    "bits": ({"a": ColumnType("bit", length=1), "b": ColumnType("bit", length=3)}, [(True, "101")]),
+    "labels": ({"a": ColumnType("enum", length=2, charset="latin1")}, [("",), ("é",), ("a ",)]),
     "datetime": ({"a": ColumnType("datetime", fraction=3)}, [(datetime(2024, 1, 1, 0, 0, 0, 1000),)]),
 }
 

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from rowferry.assemble import key_table, keys_of, table_load
+from rowferry.assemble import keys_of, table_load
 from rowferry.batch import ChunkSegment, MicroBatch, Segment
+from rowferry.carry import UnfitKey, carry_keys
 from rowferry.changes import RowCounts, RowKind, TableLoad
 from rowferry.errors import TableStopped
+from rowferry.settings import QuarantineSettings
+from rowferry.table_schema import ColumnPolicy, TableSchema
 from tests.unit.flow import chunk, route, table
 
 INSERT, UPDATE, DELETE = RowKind.INSERT, RowKind.UPDATE, RowKind.DELETE
 SCHEMA = table()
+RULES = QuarantineSettings()
 PATIENT = route(SCHEMA)
 OTHER_LAYOUT = route(SCHEMA)
 
 
 def loaded(batch: MicroBatch) -> TableLoad:
     """What is loaded of the table."""
-    return table_load(batch.segments[SCHEMA.id]).load
+    return table_load(batch.segments[SCHEMA.id], RULES).load
+
+
+def with_policies(schema: TableSchema, **policies: ColumnPolicy) -> TableSchema:
+    """The table with policies for some columns."""
+    columns = tuple(replace(c, policy=policies.get(c.name, c.policy)) for c in schema.columns)
+    return replace(schema, columns=columns)
 
 
 def rows(load: TableLoad) -> tuple[dict[int, str], set[int]]:
@@ -88,27 +100,77 @@ def test_deletes_hold_the_key_alone() -> None:
 
 
 def test_a_value_that_cannot_be_carried_stops_its_table_and_is_not_told() -> None:
-    """The error names the column and the way out."""
+    """If its policy is so. The error names column and key and the way out."""
     batch = MicroBatch()
-    batch.add_rows(PATIENT, INSERT, [(1, b"secret\xff")], 10)
+    path = route(with_policies(SCHEMA, name=ColumnPolicy(invalid_text="stop")))
+    batch.add_rows(path, INSERT, [(7, b"fine"), (1, b"secret\xff")], 10)
     with pytest.raises(TableStopped) as caught:
         loaded(batch)
-    assert "column name" in str(caught.value)
+    assert "column name, row with key id=1" in str(caught.value)
     assert "rowferry resync patient" in str(caught.value)
     assert "secret" not in str(caught.value)
 
 
-def test_a_key_that_cannot_be_carried_stops_its_table() -> None:
-    """Also if its row is only deleted."""
-    path = route(table("id", "name", key=("name",)))
-    with pytest.raises(TableStopped, match="column name"):
-        key_table(path, [(1, b"\xff")])
+def test_a_row_that_cannot_be_carried_is_set_aside_by_its_key() -> None:
+    """It is in no column, and an older version of it is deleted; without its values."""
+    batch = MicroBatch()
+    batch.add_rows(PATIENT, INSERT, [(1, b"a"), (2, b"secret\xff"), (3, b"c"), (4, b"nul\0")], 10)
+    assembled = table_load(batch.segments[SCHEMA.id], RULES)
+    assert rows(assembled.load) == ({1: "a", 3: "c"}, {2, 4})
+    assert [(a.identity, a.key, a.column, a.kind, a.values) for a in assembled.aside] == [
+        (2, ("2",), "name", "invalid_text", {}),
+        (4, ("4",), "name", "invalid_text", {}),
+    ]
+    assert "secret" not in repr(assembled.aside)
+
+
+def test_a_later_part_decides_about_a_row_that_was_set_aside() -> None:
+    """A chunk, a change, a delete after it; and it decides about what came before."""
+    batch = MicroBatch()
+    batch.add_chunk(chunk(SCHEMA, [(1, "old"), (2, "old"), (3, "old")]))
+    batch.add_rows(PATIENT, INSERT, [(1, b"\xff"), (2, b"\xff"), (3, b"\xff")], 10)
+    batch.add_rows(OTHER_LAYOUT, UPDATE, [(1, b"\xff"), (1, b"good")], 10)
+    batch.add_rows(OTHER_LAYOUT, DELETE, [(2, b"\xff")], 10)
+    assembled = table_load(batch.segments[SCHEMA.id], RULES)
+    assert rows(assembled.load) == ({1: "good"}, {2, 3})
+    assert [a.key for a in assembled.aside] == [("3",)]
+
+
+def test_a_row_whose_key_cannot_be_carried_is_known_by_the_bytes_of_its_key() -> None:
+    """Postgres has no such row, so there is none to delete; its delete ends its entry."""
+    schema = table("id", "name", key=("name",))
+    batch = MicroBatch()
+    batch.add_rows(route(schema), INSERT, [(1, b"\xff"), (2, b"\xfe"), (3, b"ok")], 10)
+    batch.add_rows(route(schema), DELETE, [(2, b"\xfe")], 10)
+    assembled = table_load(batch.segments[schema.id], RULES)
+    assert [a.identity for a in assembled.aside] == [UnfitKey(("hex:ff",))]
+    assert assembled.gone == (UnfitKey(("hex:fe",)),)
+    assert assembled.load.upserts.column("name").to_pylist() == ["ok"]
+    assert assembled.load.deletes.num_rows == 0
+
+
+def test_more_rows_than_the_limit_stop_the_table() -> None:
+    """A whole column that does not fit is no matter of single rows."""
+    batch = MicroBatch()
+    batch.add_rows(PATIENT, INSERT, [(n, b"\xff") for n in range(20)], 10)
+    with pytest.raises(TableStopped, match="max_rows"):
+        table_load(batch.segments[SCHEMA.id], QuarantineSettings(max_rows=10))
+    assert len(table_load(batch.segments[SCHEMA.id], QuarantineSettings(max_rows=20)).aside) == 20
+
+
+def test_values_are_kept_only_if_the_settings_allow_it() -> None:
+    """As text, and the bytes of what is none."""
+    batch = MicroBatch()
+    batch.add_rows(PATIENT, INSERT, [(1, b"a\xff")], 10)
+    [row] = table_load(batch.segments[SCHEMA.id], QuarantineSettings(keep_values=True)).aside
+    assert row.values == {"id": "1", "name": "hex:61ff"}
 
 
 def test_keys_are_comparable_between_both_ways_in() -> None:
     """One column is its value, several are tuples."""
     schema = table("id", "name", key=("name", "id"))
-    raw = key_table(route(schema), [(1, "é".encode())])
+    raw, unfit = carry_keys(route(schema).form, [("é".encode(), 1)])
+    assert unfit == []
     assert keys_of(raw, schema.key) == keys_of(chunk(schema, [(1, "é")]).upserts, schema.key) == [("é", 1)]
     assert keys_of(raw, ("id",)) == [1]
 
@@ -152,4 +214,4 @@ def test_chunks_alone_are_joined_as_they_are() -> None:
     """Their ranges do not meet."""
     segments: list[Segment] = [chunk(SCHEMA, [(1, "a")]), chunk(SCHEMA, [(2, "b")])]
     assert all(isinstance(s, ChunkSegment) for s in segments)
-    assert rows(table_load(segments).load) == ({1: "a", 2: "b"}, set())
+    assert rows(table_load(segments, RULES).load) == ({1: "a", 2: "b"}, set())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowferry.chunk_sql import chunk_select, encode_key, qualified, quote
+from rowferry.chunk_sql import chunk_select, encode_key, key_values, qualified, quote
 from rowferry.table_schema import ColumnType
 from tests.unit.flow import NAME, table
 
@@ -65,7 +65,10 @@ def test_odd_names_are_quoted_everywhere() -> None:
         (ColumnType("binary", length=5), "X'27'"),
         (ColumnType("blob"), "X'27'"),
         (ColumnType("datetime"), "_latin1 X'27'"),
-        (ColumnType("enum"), "_latin1 X'27'"),
+        (ColumnType("uuid"), "_latin1 X'27'"),
+        (ColumnType("inet6"), "_latin1 X'27'"),
+        (ColumnType("bit", length=8), "39"),
+        (ColumnType("bit", length=64), "39"),
     ],
 )
 def test_a_literal_says_its_character_set(kind: ColumnType, literal: str) -> None:
@@ -74,7 +77,7 @@ def test_a_literal_says_its_character_set(kind: ColumnType, literal: str) -> Non
     assert f"(`k` > {literal})" in chunk_select(schema, encode_key([b"'"]), 1)
 
 
-KINDS = [NAME, ColumnType("varbinary"), ColumnType("date"), ColumnType("enum", charset="latin1")]
+KINDS = [NAME, ColumnType("varbinary"), ColumnType("date"), ColumnType("uuid")]
 
 
 @given(st.sampled_from(KINDS), st.binary(max_size=30))
@@ -97,6 +100,34 @@ def test_what_is_no_number_is_refused(value: bytes) -> None:
     """The checkpoint could have been edited by hand."""
     with pytest.raises(ValueError, match="column id: not a number in the server's own output$"):
         chunk_select(table(), encode_key([value]), 1)
+
+
+@pytest.mark.parametrize("base", ["year", "enum", "set"])
+def test_keys_that_are_numbers_to_the_server_are_numbers(base: str) -> None:
+    """Nothing else goes into the text."""
+    schema = table("k", key=("k",), types={"k": ColumnType(base)})
+    assert " > 0001)" in chunk_select(schema, encode_key([b"0001"]), 1)
+    with pytest.raises(ValueError, match="column k: not a number"):
+        chunk_select(schema, encode_key([b"label"]), 1)
+
+
+def test_labels_in_a_key_are_compared_by_their_number() -> None:
+    """It is selected besides the label; a SET is cast, since 64 bits fit no double."""
+    kinds = {"e": ColumnType("enum", charset="latin1"), "s": ColumnType("set", charset="latin1")}
+    schema = table("s", "id", "e", key=("e", "id", "s"), types=kinds)
+    text = chunk_select(schema, encode_key([b"2", b"7", b"5"]), 10)
+    e, s = "CAST(`e` AS UNSIGNED)", "CAST(`s` AS UNSIGNED)"
+    assert text.startswith(f"SELECT `s`, `id`, `e`, {e}, {s} FROM ")
+    assert "(`e` > 2) OR (`e` = 2 AND `id` > 7)" in text
+    assert text.endswith(f"OR (`e` = 2 AND `id` = 7 AND {s} > 5) ORDER BY `e`, `id`, `s` LIMIT 10")
+    row = [b"a,c", b"7", b"blue", b"2", b"5"]
+    assert key_values(schema, row) == [b"2", b"7", b"5"]
+
+
+def test_other_keys_are_what_was_selected() -> None:
+    """In the key's order."""
+    schema = table("id", "name", "b", key=("b", "id"))
+    assert key_values(schema, [b"1", b"x", b"y"]) == [b"y", b"1"]
 
 
 def test_a_key_of_another_length_is_refused() -> None:

@@ -20,11 +20,11 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from rowferry import cli, metrics, types
+from rowferry import cli, geometry, metrics, types
 from rowferry.changes import Statement
 from rowferry.checkpoint import create_tracking_tables
 from rowferry.errors import ExitCode
-from rowferry.settings import PREFIX, Settings, describe, load_settings
+from rowferry.settings import PREFIX, ColumnSettings, Settings, describe, load_settings
 from rowferry.table_schema import ColumnType
 
 ROOT: Final = Path(__file__).parents[2]
@@ -82,6 +82,7 @@ KINDS: Final[dict[Any, str]] = {
     str: "text",
     SecretStr: "secret",
     int: "whole number",
+    bool: "true or false",
     float: "number",
     Path: "path",
 }
@@ -95,6 +96,8 @@ def type_cell(field: FieldInfo) -> str:
         kind = next(a for a in get_args(kind) if a is not type(None))
     if get_origin(kind) is tuple:
         return "list"
+    if get_origin(kind) is dict:
+        return "section"
     if choices := [a for a in get_args(kind) if isinstance(a, str)]:
         return f"{', '.join(map(code, choices[:-1]))} or {code(choices[-1])}"
     limits = [
@@ -112,7 +115,7 @@ def default_cell(field: FieldInfo) -> str:
         return "required"
     if field.default is None:
         return "unset"
-    value = ",".join(field.default) if isinstance(field.default, tuple) else str(field.default)
+    value = ",".join(field.default) if isinstance(field.default, tuple | dict) else str(field.default)
     return code(value) if value else "empty"
 
 
@@ -135,7 +138,19 @@ def test_every_setting_is_described_as_the_code_has_it() -> None:
     assert [f"| {' | '.join(cells)} |" for cells in shown] == wanted
 
 
-ANOTHER: Final = {"whole number": "7", "number": "2.5", "text": "x", "path": "x", "list": "x", "secret": "x"}
+ANOTHER: Final = {
+    "true or false": "True",
+    "whole number": "7",
+    "number": "2.5",
+    "text": "x",
+    "path": "x",
+    "list": "x",
+    "secret": "x",
+}
+SECTIONS: Final = {
+    "tables.rename": ('{"a": "b"}', "tables.rename.a", "b"),
+    "columns": ('{"a": {"b": {"type": "text"}}}', "columns.a.b.type", "text"),
+}
 URLS: Final = {"source.url": "mysql://a@db/b", "destination.url": "postgresql://a@db/b"}
 
 
@@ -157,10 +172,17 @@ def test_every_environment_variable_of_the_page_is_obeyed(
 ) -> None:
     """A variable that is documented and ignored would be worse than none."""
     monkeypatch.chdir(tmp_path)
-    given = {variable(p): v for p, v in URLS.items()} | {variable(path): another_value(path, field)}
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    assert describe(load_settings())[path] in (another_value(path, field), "**********")
+    value = SECTIONS[path][0] if path in SECTIONS else another_value(path, field)
+    for name, given in ({variable(p): v for p, v in URLS.items()} | {variable(path): value}).items():
+        monkeypatch.setenv(name, given)
+    shown, wanted = SECTIONS[path][1:] if path in SECTIONS else (path, value)
+    assert describe(load_settings())[shown] in (wanted, "**********")
+
+
+def test_every_setting_of_a_column_is_described_as_the_code_has_it() -> None:
+    """What stands in a section `columns.TABLE.COLUMN`."""
+    wanted = [[code(name), str(field.description)] for name, field in ColumnSettings.model_fields.items()]
+    assert rows("configuration.md", "Of a column", "Meaning") == wanted
 
 
 def test_exit_codes_are_the_code_s() -> None:
@@ -174,14 +196,17 @@ def test_exit_codes_are_the_code_s() -> None:
 
 def column_type(text: str) -> ColumnType:
     """What the catalogue says of a column declared like that: `decimal(10,2)`, `int unsigned`."""
-    match = re.fullmatch(r"(\w+)(?:\((\d+)(?:,(\d+))?\))?( unsigned)?", text)
+    match = re.fullmatch(r"(\w+)(?:\((\d+)?(?:,(\d+))?('.*')?\))?( unsigned)?", text)
     assert match, text
-    base, first, second, unsigned = match.groups()
+    base, first, second, listed, unsigned = match.groups()
     number = int(first) if first else None
+    if listed:
+        labels = re.findall(r"'(\w*)'", listed)
+        return ColumnType(base, length=max(map(len, labels)), charset="utf8mb4", text=text)
     return ColumnType(
         base=base,
         unsigned=bool(unsigned),
-        length=number if base in ("char", "varchar", "binary", "varbinary") else None,
+        length=number if base in ("char", "varchar", "binary", "varbinary", "bit") else None,
         precision=number if base == "decimal" else None,
         scale=int(second) if second else None,
         fraction=number or 0 if base in ("datetime", "timestamp", "time") else 0,
@@ -198,7 +223,8 @@ def test_the_type_table_is_the_code_s() -> None:
             assert code(types.destination_type(found).postgres) == destination, text
             seen.add((found.base, found.unsigned))
     signed = {base for base, _ in types._INTEGERS}
-    others = {(base, False) for base in types._TEXT | types._BYTES | set(types._MAKERS) | signed}
+    named = types._TEXT | types._BYTES | geometry.KINDS | set(types._MAKERS) | signed
+    others = {(base, False) for base in named}
     assert seen == others | set(types._INTEGERS)
 
 
@@ -207,7 +233,7 @@ def test_types_that_stop_their_table_do() -> None:
     for cells in rows("types.md", "Not carried yet"):
         for text in re.findall(r"`([^`]+)`", cells[0]):
             with pytest.raises(types.UnsupportedType):
-                types.destination_type(ColumnType(base=text.partition("(")[0]))
+                types.destination_type(column_type(text))
 
 
 # Metrics, events, errors
@@ -232,6 +258,8 @@ def test_label_values_are_the_code_s() -> None:
     shown = dict(rows("metrics.md", "Label", "Values"))
     assert re.findall(r"`(\w+)`", shown["`state` of `rowferry_state`"]) == list(metrics.STATES)
     assert re.findall(r"`(\w+)`", shown["`kind`"]) == list(metrics.ERROR_KINDS)
+    assert re.findall(r"`(\w+)`", shown["`reason`"]) == list(metrics.POLICIES)
+    assert re.findall(r"`(\w+)`", shown["`action`"]) == list(metrics.ZERO_DATE_ACTIONS)
 
 
 def logged_events() -> dict[str, set[str]]:

@@ -18,6 +18,7 @@ CODES = {
     "StreamStopped": 1,
     "PositionLost": 1,
     "TableStopped": 1,
+    "RowRefused": 1,
     "TableRefused": 1,
     "SchemaMoved": 1,
     "LoadFailed": 1,

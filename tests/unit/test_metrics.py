@@ -37,6 +37,7 @@ def test_every_state_kind_side_and_result_is_there_at_the_start() -> None:
     metrics = new()
     assert all(value(metrics, "state", state=s) == 0 for s in STATES)
     assert all(value(metrics, "errors_total", kind=k) == 0 for k in ERROR_KINDS)
+    assert value(metrics, "unknown_events_total", type="0") == 0
     for side in ("source", "destination"):
         assert value(metrics, "connected", side=side) == 0
         assert value(metrics, "reconnects_total", side=side) == 0
@@ -79,11 +80,13 @@ def test_rows_are_counted_by_table_and_kind() -> None:
     """Copied ones apart."""
     metrics = new()
     for _ in range(2):
-        metrics.table_rows("patient", RowCounts(1, 2, 3, 4), 5)
+        metrics.table_rows("patient", RowCounts(1, 2, 3, 4), {"null": 5, "literal": 1})
     for op, number in (("insert", 2), ("update", 4), ("delete", 6)):
         assert value(metrics, "rows_applied_total", table="patient", op=op) == number
     assert value(metrics, "copy_rows_total", table="patient") == 8
-    assert value(metrics, "zero_dates_total", table="patient") == 10
+    assert value(metrics, "zero_dates_total", table="patient", action="null") == 10
+    assert value(metrics, "zero_dates_total", table="patient", action="literal") == 2
+    assert value(metrics, "zero_dates_total", table="patient", action="keep") == 0
 
 
 def test_batches_are_counted_by_result_and_timed_by_stage() -> None:
@@ -103,22 +106,38 @@ def test_the_rest_is_kept_as_told() -> None:
     metrics.gauge("replication_lag_seconds", 1.5)
     metrics.add("checkpoint_regressions", 2)
     metrics.error("load")
+    metrics.unknown_event(99)
     metrics.reconnect("source")
     metrics.connected("source", True)
     metrics.tables({"stopped": 3})
     assert value(metrics, "replication_lag_seconds") == 1.5
     assert value(metrics, "checkpoint_regressions_total") == 2
     assert value(metrics, "errors_total", kind="load") == 1
+    assert value(metrics, "unknown_events_total", type="99") == 1
     assert value(metrics, "reconnects_total", side="source") == 1
     assert value(metrics, "connected", side="source") == 1
     assert value(metrics, "tables", state="stopped") == 3
+
+
+def test_rows_set_aside_are_counted_and_shown_by_table() -> None:
+    """A table whose rows are carried again falls to 0, it does not vanish."""
+    metrics = new()
+    metrics.set_aside("patient", {"invalid_text": 2})
+    metrics.policy_stop("patient", "misfit")
+    metrics.quarantine({"patient": 2})
+    assert value(metrics, "quarantined_rows_total", table="patient", reason="invalid_text") == 2
+    assert value(metrics, "quarantined_rows_total", table="patient", reason="zero_date") == 0
+    assert value(metrics, "policy_stops_total", table="patient", reason="misfit") == 1
+    assert value(metrics, "quarantine_rows", table="patient") == 2
+    metrics.quarantine({})
+    assert value(metrics, "quarantine_rows", table="patient") == 0
 
 
 def test_odd_names_of_tables_do_not_break_the_text() -> None:
     """Quotes, backslashes and line breaks are escaped."""
     metrics = new()
     odd = 'a"b\\c\nd%é'
-    metrics.table_rows(odd, RowCounts(inserts=1), 0)
+    metrics.table_rows(odd, RowCounts(inserts=1), {})
     assert value(metrics, "rows_applied_total", table=odd, op="insert") == 1
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rowferry.table_schema import Column, ColumnType, TableId, TableSchema, diff
+from rowferry.table_schema import Column, ColumnType, RowEnd, TableId, TableSchema, diff
 from tests.unit.flow import INT, NAME, table
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -35,13 +35,22 @@ def schemas(draw: st.DrawFn) -> TableSchema:
     names = [c.name for c in columns]
     key = draw(st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else []
     identity = TableId(draw(NAMES), draw(NAMES))
-    return TableSchema(identity, tuple(columns), tuple(key), draw(NAMES), draw(NAMES))
+    row_end = draw(st.none() | st.builds(RowEnd, NAMES, st.sampled_from([2038, 2106])))
+    engine, index = draw(NAMES), draw(NAMES)
+    return TableSchema(identity, tuple(columns), tuple(key), engine, index, row_end=row_end)
 
 
 @given(schemas())
 def test_a_schema_survives_json(schema: TableSchema) -> None:
     """It is kept in a jsonb column."""
     assert TableSchema.from_json(json.loads(json.dumps(schema.to_json()))) == schema
+
+
+def test_a_document_from_before_system_versioning_is_read() -> None:
+    """Records of older releases go on."""
+    document = table().to_json()
+    del document["row_end"]
+    assert TableSchema.from_json(document) == table()
 
 
 @pytest.mark.parametrize("missing", ["database", "name", "columns", "key", "engine", "key_index"])

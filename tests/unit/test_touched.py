@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rowferry.batch import Route
+from rowferry.carry import UnfitKey
 from rowferry.changes import RawRow
-from rowferry.errors import TableStopped
 from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, TouchLog, reached
 from tests.unit.flow import position, route, table
@@ -94,14 +94,12 @@ def test_keys_are_those_that_a_chunk_holds() -> None:
     assert log.keys(TABLE, SettledTime(0.0)) == {("é", 1)}
 
 
-def test_a_key_that_cannot_be_carried_stops_the_table_and_not_the_daemon() -> None:
-    """The copier asks here before the loader comes to it."""
+def test_a_key_that_cannot_be_carried_is_touched_by_its_bytes() -> None:
+    """A chunk that holds such a row leaves it alone, too."""
     path = route(table("id", "name", key=("name",)))
     log = log_of(path=path)
     log.record(1.0, position(100), "", path, [(1, b"secret\xff")])
-    with pytest.raises(TableStopped) as caught:
-        log.keys(TABLE, SettledTime(0.0))
-    assert "secret" not in str(caught.value)
+    assert log.keys(TABLE, SettledTime(0.0)) == {UnfitKey((f"hex:{b'secret'.hex()}ff",))}
 
 
 def test_settling_forgets_what_every_later_select_sees() -> None:

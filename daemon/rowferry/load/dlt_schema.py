@@ -15,8 +15,8 @@ from dlt.common.schema import Schema
 from dlt.common.schema.utils import pipeline_state_table
 
 from rowferry.load.merge import LOAD_ID, LOADED_AT
+from rowferry.overrides import column_type
 from rowferry.table_schema import Column, TableSchema
-from rowferry.types import destination_type
 
 Document = dict[str, Any]
 _SEEN: Final = {"seen-data": True}
@@ -62,12 +62,16 @@ def _column(column: Column, *, key: bool) -> Document:
 
 def _data_type(column: Column) -> Document:
     """dlt's data type and its parameters."""
-    arrow = destination_type(column.type).arrow
+    kind = column_type(column)
+    if kind.postgres == "jsonb":
+        return {"data_type": "json"}
+    arrow = kind.arrow
     found = (describe(arrow, column) for is_kind, describe in _KINDS if is_kind(arrow))
     return next(found, {"data_type": "text"})
 
 
 _KINDS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, Column], Document]], ...]] = (
+    (pa.types.is_boolean, lambda _, __: {"data_type": "bool"}),
     (pa.types.is_uint64, lambda _, __: {"data_type": "decimal", "precision": 20, "scale": 0}),
     (pa.types.is_integer, lambda t, _: {"data_type": "bigint", "precision": t.bit_width}),
     (pa.types.is_decimal, lambda t, _: {"data_type": "decimal", "precision": t.precision, "scale": t.scale}),

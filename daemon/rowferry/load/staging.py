@@ -15,8 +15,8 @@ from psycopg2.sql import SQL, Identifier
 
 from rowferry.load import csv_file
 from rowferry.load.plan import Part
+from rowferry.overrides import column_type
 from rowferry.table_schema import TableSchema
-from rowferry.types import destination_type
 
 MARK: Final = "_rowferry_deleted"
 """The twin's own column: true for keys that are to be deleted, else NULL."""
@@ -27,7 +27,7 @@ _COPY_CHUNK_BYTES: Final = 1 << 18
 
 def twin_columns(table: TableSchema) -> tuple[tuple[str, str], ...]:
     """(name, Postgres type) of each column that the staging twin of `table` has."""
-    columns = [(column.name, destination_type(column.type).postgres) for column in table.columns]
+    columns = [(column.name, column_type(column).postgres) for column in table.columns]
     return (*columns, (mark(table), "boolean"))
 
 

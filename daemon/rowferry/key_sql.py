@@ -1,0 +1,49 @@
+"""The SELECT of rows by their keys' texts, as `policies.key_text` made them.
+
+Pure text. Values go into it as hexadecimal literals, or as decimal digits that were checked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from rowferry.chunk_sql import qualified, quote
+from rowferry.convert import select_expression
+from rowferry.table_schema import Column, TableSchema
+
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_BITS: Final = re.compile(r"[01]+\Z")
+_NUMBERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"})
+
+
+def rows_select(table: TableSchema, keys: Sequence[Sequence[str]]) -> str:
+    """All columns of the rows with those keys. Raises ValueError for a text that no such key has."""
+    columns = ", ".join(select_expression(c, quote(c.name)) for c in table.columns)
+    parts = [c for k in table.key if (c := table.column(k)) is not None]
+    wanted = [
+        " AND ".join(f"{quote(c.name)} = {_literal(c, text)}" for c, text in zip(parts, key, strict=True))
+        for key in keys
+    ]
+    return f"SELECT {columns} FROM {qualified(table)} WHERE " + " OR ".join(f"({each})" for each in wanted)
+
+
+def _literal(column: Column, text: str) -> str:
+    kind = column.type
+    if text.startswith("hex:"):
+        return _bytes(bytes.fromhex(text.removeprefix("hex:")), kind.charset)
+    text = text.removeprefix("text:")
+    if kind.base in _NUMBERS or kind.base == "bit":
+        if not (_BITS if kind.base == "bit" else _NUMBER).match(text):
+            raise ValueError(f"column {column.name}: the key's text is no number")
+        return f"b'{text}'" if kind.base == "bit" else text
+    if kind.charset:
+        return f"CONVERT({_bytes(text.encode(), 'utf8mb4')} USING {kind.charset})"
+    if column.policy.as_type == "uuid" and kind.base in ("binary", "varbinary"):
+        return f"X'{text.replace('-', '')}'"
+    return _bytes(text.encode(), "latin1")
+
+
+def _bytes(value: bytes, charset: str | None) -> str:
+    return f"_{charset} X'{value.hex()}'" if charset else f"X'{value.hex()}'"

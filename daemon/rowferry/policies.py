@@ -1,0 +1,137 @@
+"""A column's converter with what the settings say of the column: zero dates, invalid text, overrides.
+
+Pure. Order: the type table's own conversion, then the override's cast, then what replaces zero dates.
+Both ways in go through here, so that a policy gives the same value in a copy and in the stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rowferry.arrays import Converted, ValueNotCarriable
+from rowferry.changes import WireColumn
+from rowferry.convert import Converter, binlog_converter, text_converter
+from rowferry.overrides import Cast, as_text, column_type, override_cast
+from rowferry.table_schema import Column
+from rowferry.types import UnsupportedType
+from rowferry.zero_dates import Render, select_text, wire_text
+
+SET_ASIDE: Final = ("stop", "quarantine")
+_MARKS: Final = ("hex:", "text:")
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnConverter:
+    """From raw values of one way in to the column's array. Raises ValueNotCarriable.
+
+    base: the type table's conversion. cast: the override's. zero_text: a zero date as the source prints
+    it, None for a column without dates. literal: what zero dates become, of the destination's type.
+    """
+
+    column: Column
+    key: bool
+    base: Converter
+    cast: Cast | None
+    zero_text: Render | None
+    literal: pa.Scalar | None
+
+    def __call__(self, values: Sequence[Any]) -> Converted:
+        """The array of `overrides.column_type`; `missing` tells which values were zero dates."""
+        converted = self.base(values)
+        array, missing = converted.array, converted.missing
+        if missing is not None and (self.key or self.column.policy.zero_dates in SET_ASIDE):
+            where = " in the key" if self.key else ""
+            reason = f"a date{where} that no calendar has, and Postgres cannot hold"
+            raise ValueNotCarriable(self.column.name, int(missing.argmax()), reason, "zero_date")
+        if self.cast is not None:
+            array = self.cast(array, self.column.name)
+        if missing is not None:
+            array = self._replaced(array, missing, values)
+        return Converted(array, missing)
+
+    def _replaced(self, array: pa.Array, missing: Any, values: Sequence[Any]) -> pa.Array:
+        if self.literal is not None:
+            return pc.if_else(pa.array(missing), self.literal, array)
+        if self.column.policy.zero_dates != "keep" or self.zero_text is None:
+            return array
+        render = self.zero_text
+        kept = [render(v) if gone else None for v, gone in zip(values, missing, strict=True)]
+        return pc.coalesce(pa.array(kept, array.type), array)
+
+    def action(self, kind: str) -> str:
+        """What a value of that kind does: "stop" or "quarantine"."""
+        policy = self.column.policy
+        if kind == "zero_date":
+            return policy.zero_dates if policy.zero_dates in SET_ASIDE else "stop"
+        return policy.invalid_text if kind == "invalid_text" else policy.misfits
+
+    def key_text(self, value: Any) -> str:
+        """A value of the key for people and for comparing, equal by both ways in.
+
+        The converted value's text; `hex:` and the bytes for bytes, and for what cannot be converted.
+        """
+        try:
+            return texts_of_keys(self([value]).array, self.column)[0]
+        except ValueNotCarriable as error:
+            if error.kind == "zero_date" and self.zero_text is not None:
+                return self.zero_text(value)
+            return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
+
+
+def texts_of_keys(array: pa.Array, column: Column) -> list[str]:
+    """The key texts of a converted column of the key."""
+    if pa.types.is_large_binary(array.type):
+        return [f"hex:{value.hex()}" for value in array.to_pylist()]
+    texts: list[str] = as_text(array, column.type).to_pylist()
+    return [f"text:{t}" if t.startswith(_MARKS) else t for t in texts]
+
+
+def binlog_column(wire: WireColumn, column: Column, *, key: bool) -> ColumnConverter:
+    """The converter for a catalogue column from that column of the binlog's rows.
+
+    Raises LayoutMismatch, UnsupportedType (also for an override that is not on offer).
+    """
+    base = binlog_converter(wire, column)
+    return _made(column, key, base, wire_text(wire, column.type.fraction))
+
+
+def select_column(column: Column, *, key: bool) -> ColumnConverter:
+    """The converter for the texts of a chunk's SELECT. Raises UnsupportedType."""
+    dated = column.type.base in ("date", "datetime", "timestamp")
+    return _made(column, key, text_converter(column), select_text if dated else None)
+
+
+def _made(column: Column, key: bool, base: Converter, zero_text: Render | None) -> ColumnConverter:
+    cast = override_cast(column, key=key)
+    literal = None if key else zero_literal(column)
+    return ColumnConverter(column, key, base, cast, zero_text, literal)
+
+
+def zero_literal(column: Column) -> pa.Scalar | None:
+    """What zero dates of the column become, if it is a literal. Raises UnsupportedType if it cannot be."""
+    wanted = column.policy.zero_dates
+    if wanted in ("null", *SET_ASIDE) or column.type.base not in ("date", "datetime", "timestamp"):
+        return None
+    arrow = column_type(column).arrow
+    if wanted == "keep":
+        if not pa.types.is_large_string(arrow):
+            raise UnsupportedType(f"column {column.name}: zero dates can be kept only as text (type = text)")
+        return None
+    try:
+        return _parse(wanted, arrow)
+    except pa.ArrowInvalid:
+        reason = f"{wanted!r} is no value of {column_type(column).postgres}"
+        raise UnsupportedType(f"column {column.name}: zero_dates: {reason}") from None
+
+
+def _parse(text: str, arrow: pa.DataType) -> pa.Scalar:
+    """Without an offset it is UTC."""
+    scalar = pa.scalar(text)
+    if pa.types.is_timestamp(arrow):
+        scalar = scalar.cast(pa.timestamp("us"))
+    return scalar.cast(arrow)
