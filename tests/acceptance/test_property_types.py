@@ -16,7 +16,7 @@ from hypothesis import given
 from rowferry_lab.servers import RunningServer, fresh_destination_database, fresh_source_database
 from tests.acceptance.harness import Ferry
 from tests.generated.examples import examples, server_of
-from tests.generated.families import FAMILIES, NOT_CARRIED
+from tests.generated.families import FAMILIES
 from tests.generated.tables import SESSION, Table, run_all, shown_on_failure, tables
 
 
@@ -27,7 +27,7 @@ def test_generated_tables_are_copied_and_followed(
     numbers = iter(range(10_000))
 
     @examples(4)
-    @given(tables(server_of(source), FAMILIES - NOT_CARRIED))
+    @given(tables(server_of(source), FAMILIES))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()

@@ -111,28 +111,36 @@ def _label_list(labels: Sequence[str]) -> str:
     return ",".join("'" + label.replace("\\", "\\\\").replace("'", "''") + "'" for label in labels)
 
 
-@st.composite
-def enums(draw: st.DrawFn, _: Server) -> Kind:
+def enums_of(charsets: Sequence[str]) -> Callable[[Server], Kinds]:
     """ENUM with an index of one byte or two; among its values the one that is no label."""
-    charset = draw(st.sampled_from(["utf8mb4", "latin1"]))
-    labels = draw(_labels(charset))
-    if draw(st.sampled_from([False, False, False, True])):
-        labels = [*labels, *(f"label{n}" for n in range(300))]  # an index of two bytes
-    known = st.integers(1, len(labels)).map(str)
-    ddl = f"ENUM({_label_list(labels)}) CHARACTER SET {charset}"
-    return Kind("enum", ddl, known | st.just("'no such label'"), known)
+
+    @st.composite
+    def kinds(draw: st.DrawFn, _: Server) -> Kind:
+        charset = draw(st.sampled_from(charsets))
+        labels = draw(_labels(charset))
+        if draw(st.sampled_from([False, False, False, True])):
+            labels = [*labels, *(f"label{n}" for n in range(300))]  # an index of two bytes
+        known = st.integers(1, len(labels)).map(str)
+        ddl = f"ENUM({_label_list(labels)}) CHARACTER SET {charset}"
+        return Kind("enum", ddl, known | st.just("'no such label'"), known)
+
+    return kinds
 
 
-@st.composite
-def sets(draw: st.DrawFn, _: Server) -> Kind:
+def sets_of(charsets: Sequence[str]) -> Callable[[Server], Kinds]:
     """SET of each of its sizes."""
-    charset = draw(st.sampled_from(["utf8mb4", "latin1"]))
-    labels = [label for label in draw(_labels(charset)) if label] or ["only"]
-    more = draw(st.sampled_from([0, 0, 7, 15, 23, 64]))
-    labels += [f"label{n}" for n in range(more - len(labels))]
-    top = 2 ** len(labels) - 1
-    numbers = (st.sampled_from([0, 1, top]) | st.integers(0, top)).map(str)
-    return Kind("set", f"SET({_label_list(labels)}) CHARACTER SET {charset}", numbers, numbers)
+
+    @st.composite
+    def kinds(draw: st.DrawFn, _: Server) -> Kind:
+        charset = draw(st.sampled_from(charsets))
+        labels = [label for label in draw(_labels(charset)) if label] or ["only"]
+        more = draw(st.sampled_from([0, 0, 7, 15, 23, 64]))
+        labels += [f"label{n}" for n in range(more - len(labels))]
+        top = 2 ** len(labels) - 1
+        numbers = (st.sampled_from([0, 1, top]) | st.integers(0, top)).map(str)
+        return Kind("set", f"SET({_label_list(labels)}) CHARACTER SET {charset}", numbers, numbers)
+
+    return kinds
 
 
 _JSON_TEXT: Final = st.text(st.sampled_from(_ALPHABET + _WIDE), max_size=6)

@@ -99,10 +99,10 @@ def events_of(source: RunningServer, connection: Any, *statements: str | bytes) 
     """The row events that the statements cause."""
     file, position = head(connection)
     run(connection, *statements)
-    return events_since(source, file, position)
+    return events_since(source, connection, file, position)
 
 
-def events_since(source: RunningServer, file: str, position: int) -> list[SeenEvent]:
+def events_since(source: RunningServer, connection: Any, file: str, position: int) -> list[SeenEvent]:
     """The row events from a place in the binlog on."""
     reader = _reader(source, file, position)
     try:
