@@ -6,13 +6,16 @@ printed, to be run by hand.
 
 from __future__ import annotations
 
+import json
 import time
 from itertools import zip_longest
 from pathlib import Path
+from typing import Final, Unpack
 
 import pytest
 from hypothesis import given
 
+from rowferry_lab.compare import Expected
 from rowferry_lab.servers import RunningServer, fresh_destination_database, fresh_source_database
 from tests.acceptance.harness import Ferry
 from tests.generated.examples import examples, server_of
@@ -40,7 +43,61 @@ def test_generated_tables_are_copied_and_followed(
     check()
 
 
-def copy_and_follow(ferry: Ferry, made: list[Table]) -> None:
+def test_generated_tables_are_followed_under_other_names_and_types(
+    source: RunningServer, destination: RunningServer, tmp_path: Path
+) -> None:
+    """Names of 63 bytes that were given by hand, numbers and times as text, and dates in place of none."""
+    numbers = iter(range(10_000))
+
+    @examples(3)
+    @given(tables(server_of(source), FAMILIES))
+    def check(made: list[Table]) -> None:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        with (
+            fresh_source_database(source, "made") as here,
+            fresh_destination_database(destination, "made") as there,
+        ):
+            settings, expected = other_names_and_types(made)
+            copy_and_follow(Ferry(here, there, folder, settings), made, **expected)
+
+    check()
+
+
+GLOB_CHARACTERS: Final = set("*?[")
+AS_TEXT: Final = frozenset({"integer", "decimal", "temporal"})
+IN_PLACE_OF_NO_DATE: Final = {"DATE": "1900-01-01", "DATETIME": "1900-01-01 00:00:00"}
+
+
+def other_names_and_types(made: list[Table]) -> tuple[dict[str, str], Expected]:
+    """Settings for every second table and column, and what they make of the destination."""
+    renamed: dict[str | tuple[str, str], str] = {}
+    overridden: dict[tuple[str, str], str] = {}
+    zero_dates: dict[tuple[str, str], str] = {}
+    columns: dict[str, dict[str, dict[str, str]]] = {}
+    for place, table in enumerate(made):
+        if place % 2:
+            renamed[table.name] = f"{place:063}"
+        for number, field in enumerate(table.fields):
+            if GLOB_CHARACTERS & set(table.name + field.name):
+                continue
+            point = columns.setdefault(table.name, {}).setdefault(field.name, {})
+            both = table.name, field.name
+            if number % 2:
+                renamed[both] = point["name"] = f"{number:063}"
+            if field.kind.family in AS_TEXT and field.values is not None and field.name not in table.key:
+                overridden[both] = point["type"] = "text"
+            literal = IN_PLACE_OF_NO_DATE.get(field.kind.ddl.partition("(")[0])
+            if field.kind.family == "zero_date" and literal and field.values is not None:
+                zero_dates[both], point["zero_dates"] = literal, "1900-01-01"
+    settings = {
+        "ROWFERRY_TABLES__RENAME": json.dumps({k: v for k, v in renamed.items() if isinstance(k, str)}),
+        "ROWFERRY_COLUMNS": json.dumps(columns),
+    }
+    return settings, {"renamed": renamed, "overridden": overridden, "zero_dates": zero_dates}
+
+
+def copy_and_follow(ferry: Ferry, made: list[Table], **expected: Unpack[Expected]) -> None:
     """Make and fill the tables, copy them, change them, follow, and compare after both."""
     before = [s for table in made for s in (*table.create, *table.first)]
     groups = zip_longest(*(table.later for table in made), fillvalue=())
@@ -48,10 +105,10 @@ def copy_and_follow(ferry: Ferry, made: list[Table]) -> None:
     with shown_on_failure([*before, "-- copied here", *after]), ferry.source.connect() as connection:
         run_all(connection, [*SESSION, *before])
         ferry.catch_up()
-        ferry.assert_equal(*(table.name for table in made))
+        ferry.assert_equal(*(table.name for table in made), **expected)
         run_all(connection, after)
         ferry.catch_up()
-        ferry.assert_equal(*(table.name for table in made))
+        ferry.assert_equal(*(table.name for table in made), **expected)
 
 
 def test_names_of_more_than_63_bytes_stop_their_table(ferry: Ferry) -> None:
