@@ -252,7 +252,8 @@ class Board:
         metrics.add("backpressure_seconds", max(0.0, waited - self._backpressure))
         self._backpressure = waited
         by_status = Counter(r.status.value for r in attempt.book.records.values())
-        metrics.quarantine(attempt.applier.quarantine.counts)
+        aside = attempt.applier.quarantine.counts
+        metrics.quarantine({t.name: aside.get(t.name, 0) for t in attempt.book.records})
         metrics.tables({s.value: by_status.get(s.value, 0) for s in TableStatus})
 
     def _tables(self, attempt: Attempt) -> list[dict[str, Any]]:

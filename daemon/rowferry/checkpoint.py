@@ -16,6 +16,7 @@ from typing import Any, Final
 from rowferry.changes import RowCounts, Statement
 from rowferry.destination import Session, fetch, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
+from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
 from rowferry.table_schema import TableSchema
 
@@ -94,8 +95,11 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
         create_quarantine(dataset),
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
-                   CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of
+                   CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of,
+                   coalesce(q.rows, 0) AS rows_set_aside
             FROM {name(dataset, "_rowferry_tables")} t
+            LEFT JOIN (SELECT table_name, count(*) AS rows FROM {name(dataset, QUARANTINE)}
+                       GROUP BY table_name) q USING (table_name)
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
     ]
     return [Statement(text.replace("%%", "%")) for text in texts]

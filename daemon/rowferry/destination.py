@@ -67,7 +67,7 @@ def connect(settings: DestinationSettings, *, autocommit: bool = True) -> Sessio
             autocommit=autocommit,
             connect_timeout=10,
             application_name="rowferry",
-            options="-c timezone=UTC -c client_min_messages=warning",
+            options="-c timezone=UTC -c client_min_messages=warning -c jit=off",
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,

@@ -47,7 +47,6 @@ class Metrics:
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
         self._source = source
-        self._quarantined: set[str] = set()
         self._gauges = {
             name: Gauge(f"rowferry_{name}", text, ["source"], registry=registry).labels(source)
             for name, text in _GAUGES.items()
@@ -152,10 +151,7 @@ class Metrics:
         self._stops.labels(self._source, table, policy).inc()
 
     def quarantine(self, rows: Mapping[str, int]) -> None:
-        """How many rows of each table are set aside now."""
-        for table in self._quarantined - set(rows):
-            self._quarantine.labels(self._source, table).set(0)
-        self._quarantined |= set(rows)
+        """How many rows of each known table are set aside now."""
         for table, number in rows.items():
             self._quarantine.labels(self._source, table).set(number)
 

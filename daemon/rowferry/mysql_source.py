@@ -26,6 +26,7 @@ from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtid
 from rowferry.settings import SourceSettings
 
 NET_TIMEOUT_SECONDS: Final = 3600
+_MAX_HEAD_READINGS: Final = 1_000
 _SESSION: Final = f"SET time_zone='+00:00', sql_mode='', net_write_timeout={NET_TIMEOUT_SECONDS}"
 _COPY_SESSION: Final = (
     "SET /*M!100304 system_versioning_asof = DEFAULT, */ character_set_results = NULL"  # no old versions
@@ -160,7 +161,21 @@ def describe_server(connection: Connection[Any]) -> SourceServer:
 
 
 def head_position(connection: Connection[Any], server: SourceServer) -> BinlogPosition:
-    """The end of the server's binlog now. Raises StreamStopped if the server writes no binlog."""
+    """The end of the server's binlog now. Raises StreamStopped if the server writes no binlog.
+
+    MariaDB before 11 cannot tell the GTIDs at a place behind an event larger than max_allowed_packet
+    (BINLOG_GTID_POS is NULL); then they are asked for at a moment in which the end does not move.
+    """
+    for _ in range(_MAX_HEAD_READINGS):
+        position = _head_position(connection, server)
+        if position is not None:
+            return position
+    raise Unreachable(
+        "source", "read the binlog position", reason="the binlog grows faster than its GTIDs can be read"
+    )
+
+
+def _head_position(connection: Connection[Any], server: SourceServer) -> BinlogPosition | None:
     rows = _binlog_status(connection, server)
     if not rows:
         raise StreamStopped(
@@ -171,8 +186,12 @@ def head_position(connection: Connection[Any], server: SourceServer) -> BinlogPo
     file, offset = rows[0][0], int(rows[0][1])
     gtid_set: GtidSet | None = None
     if server.is_mariadb:
-        [(text,)] = query(connection, "SELECT BINLOG_GTID_POS(%s, %s)", (file, offset))
-        gtid_set = MariadbGtidSet.parse(text or "")
+        [(text, now)] = query(
+            connection, "SELECT BINLOG_GTID_POS(%s, %s), @@GLOBAL.gtid_binlog_pos", (file, offset)
+        )
+        if text is None and _binlog_status(connection, server)[0][:2] != rows[0][:2]:
+            return None
+        gtid_set = MariadbGtidSet.parse(now if text is None else text)
     elif server.gtid:
         gtid_set = _mysql_gtid_set(rows[0][4])
     return BinlogPosition(file, offset, gtid_set, server.identity)

@@ -83,6 +83,11 @@ def release(dataset: str, table: str, hashes: Iterable[str]) -> Statement:
     )
 
 
+def forget_entries(dataset: str, tables: Collection[str]) -> Statement:
+    """The tables are no longer selected: nobody keeps their entries true."""
+    return Statement(f"DELETE FROM {name(dataset, TABLE)} WHERE table_name = ANY(%s)", [sorted(tables)])
+
+
 def sweep_quarantine(dataset: str, table: str, began: str) -> Statement:
     """Delete the entries that neither the copy nor the stream has confirmed since the copy began."""
     return Statement(

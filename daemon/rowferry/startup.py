@@ -45,6 +45,7 @@ from rowferry.mysql_source import (
 )
 from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.preflight import require_source
+from rowferry.quarantine import forget_entries
 from rowferry.settings import Settings
 from rowferry.table_schema import TableId, TableSchema
 
@@ -164,7 +165,9 @@ def _bring_up_to_date(
         decision = _decide(session, book, table, found, last)
         if decision is not None:
             decisions.append(decision)
-    statements: list[Statement] = [forget_tables(dataset, gone)] if gone else []
+    statements: list[Statement] = []
+    if gone:
+        statements = [forget_tables(dataset, gone), forget_entries(dataset, gone)]
     statements += [s for d in decisions for s in d.statements]
     if statements:
         run_all(session, statements)

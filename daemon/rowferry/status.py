@@ -52,9 +52,7 @@ def read_status(session: Session, dataset: str) -> dict[str, Any]:
     rows = fetch(
         session,
         "SELECT t.table_name, t.state, f.as_of, t.rows_applied, t.copy_rows, t.consistent_since,"
-        " t.last_change, t.error,"
-        f" (SELECT count(*) FROM {name(dataset, '_rowferry_quarantine')} q WHERE q.table_name = t.table_name)"
-        f" FROM {name(dataset, '_rowferry_tables')} t"
+        f" t.last_change, t.error, f.rows_set_aside FROM {name(dataset, '_rowferry_tables')} t"
         f" JOIN {name(dataset, '_rowferry_freshness')} f USING (table_name) WHERE %s ORDER BY 1",
         [True],
     )

@@ -120,17 +120,16 @@ def test_the_rest_is_kept_as_told() -> None:
 
 
 def test_rows_set_aside_are_counted_and_shown_by_table() -> None:
-    """A table whose rows are carried again falls to 0, it does not vanish."""
+    """By policy, and how many there are now."""
     metrics = new()
     metrics.set_aside("patient", {"invalid_text": 2})
     metrics.policy_stop("patient", "misfit")
-    metrics.quarantine({"patient": 2})
+    metrics.quarantine({"patient": 2, "visit": 0})
     assert value(metrics, "quarantined_rows_total", table="patient", reason="invalid_text") == 2
     assert value(metrics, "quarantined_rows_total", table="patient", reason="zero_date") == 0
     assert value(metrics, "policy_stops_total", table="patient", reason="misfit") == 1
     assert value(metrics, "quarantine_rows", table="patient") == 2
-    metrics.quarantine({})
-    assert value(metrics, "quarantine_rows", table="patient") == 0
+    assert value(metrics, "quarantine_rows", table="visit") == 0
 
 
 def test_odd_names_of_tables_do_not_break_the_text() -> None:

@@ -164,6 +164,7 @@ def _dsn(url: str, search_path: str) -> str:
         "timezone": "UTC",
         "datestyle": "ISO",
         "intervalstyle": "postgres",
+        "jit": "off",
         "default_transaction_isolation": "read committed",
     }
     options = " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
