@@ -99,6 +99,11 @@ def events_of(source: RunningServer, connection: Any, *statements: str | bytes) 
     """The row events that the statements cause."""
     file, position = head(connection)
     run(connection, *statements)
+    return events_since(source, connection, file, position)
+
+
+def events_since(source: RunningServer, connection: Any, file: str, position: int) -> list[SeenEvent]:
+    """The row events from a place in the binlog on."""
     reader = _reader(source, file, position)
     try:
         return list(_seen(reader, connection))
@@ -194,7 +199,8 @@ def catalogue(connection: Any, table: str) -> list[Column]:
         connection,
         "SELECT column_name, data_type, column_type, is_nullable, character_maximum_length, "
         "numeric_precision, numeric_scale, datetime_precision, character_set_name "
-        f"FROM information_schema.columns WHERE table_schema='{DATABASE}' AND table_name='{table}' "
+        f"FROM information_schema.columns WHERE table_schema='{DATABASE}' "
+        f"AND table_name={connection.escape(table)} "
         "ORDER BY ordinal_position",
     )
     return [_column(*row) for row in found]
