@@ -257,10 +257,10 @@ def _text(source: ColumnType, target: DestinationType) -> Cast:
 
 def _date(_: ColumnType, __: DestinationType) -> Cast:
     def cast(array: pa.Array, column: str) -> pa.Array:
-        try:
-            return array.cast(pa.date32())
-        except pa.ArrowInvalid:
-            raise ValueNotCarriable(column, 0, "a value has a time of day, which a date has not") from None
+        days = array.cast(pa.date32())  # Arrow drops the time of day without a word
+        if pc.any(pc.not_equal(days.cast(array.type), array)).as_py():
+            raise ValueNotCarriable(column, 0, "a value has a time of day, which a date has not")
+        return days
 
     return cast
 
