@@ -268,7 +268,7 @@ def _date(_: ColumnType, __: DestinationType) -> Cast:
 def _clock(_: ColumnType, __: DestinationType) -> Cast:
     def cast(array: pa.Array, column: str) -> pa.Array:
         text = array.cast(_TEXT)
-        if not pc.all(pc.match_substring_regex(text, _CLOCK).fill_null(True)).as_py():
+        if pc.any(pc.invert(pc.match_substring_regex(text, _CLOCK))).as_py():
             raise ValueNotCarriable(column, 0, "a value is no time of day (negative, or 24 hours and more)")
         return text
 
