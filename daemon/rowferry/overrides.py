@@ -27,6 +27,8 @@ _TEXT: Final = pa.large_string()
 _INTEGERS: Final = {"smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64()}
 _NUMBER: Final = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?\Z")
 _CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"
+_UUID: Final = re.compile(r"(\{)?[0-9a-fA-F]{8}(-)?([0-9a-fA-F]{4}(?(2)-)){3}[0-9a-fA-F]{12}(?(1)\})")
+"""As Postgres takes it too; Python's own reader takes signs, blanks and `_` for digits."""
 _LIMITS: Final = {"numeric": (1, 1000), "varchar": (1, 10_485_760)}
 _FROM: Final[dict[str, frozenset[str]]] = {
     "boolean": frozenset({"integer", "decimal", "boolean"}),
@@ -325,10 +327,10 @@ def _encodes(text: str) -> bool:
 
 def _uuid(_: ColumnType, target: DestinationType) -> Cast:
     def one(value: Any, column: str) -> str:
-        try:
-            return str(uuid.UUID(bytes=value) if isinstance(value, bytes) else uuid.UUID(value))
-        except ValueError:
-            raise _misfit(column, target) from None
+        digits = value.hex() if isinstance(value, bytes) else value
+        if not _UUID.fullmatch(digits):
+            raise _misfit(column, target)
+        return str(uuid.UUID(digits))
 
     def cast(array: pa.Array, column: str) -> pa.Array:
         return pa.array([None if v is None else one(v, column) for v in array.to_pylist()], _TEXT)
