@@ -277,24 +277,44 @@ def _clock(_: ColumnType, __: DestinationType) -> Cast:
     return cast
 
 
-def _json(_: ColumnType, __: DestinationType) -> Cast:
+def _json(_: ColumnType, target: DestinationType) -> Cast:
+    drops_twins = target.postgres == "jsonb"
+
     def cast(array: pa.Array, column: str) -> pa.Array:
         for text in array.to_pylist():
-            if text is not None and (reason := json_problem(text)):
+            if text is not None and (reason := json_problem(text, drops_twins=drops_twins)):
                 raise ValueNotCarriable(column, 0, reason)
         return array.cast(_TEXT)
 
     return cast
 
 
-def json_problem(text: str) -> str:
-    """Why Postgres would refuse a text as JSON; "" if it would not."""
+def json_problem(text: str, *, drops_twins: bool) -> str:
+    """Why Postgres would refuse a text as JSON, or not hold all of it; "" if it holds it.
+
+    drops_twins: whether of two members with one name the first would be lost, as in jsonb.
+    """
     try:
-        document = json.loads(text, parse_constant=_refuse, parse_float=_number, parse_int=_number)
-    except (ValueError, RecursionError):
+        document = json.loads(
+            text,
+            parse_constant=_refuse,
+            parse_float=_number,
+            parse_int=_number,
+            object_pairs_hook=_Members,
+        )
+    except ValueError:
         return "a value is no JSON"
-    held = _holds(document)
-    return "" if held else "a value is JSON that holds what Postgres cannot (U+0000, or half a character)"
+    except RecursionError:
+        return _TOO_DEEP
+    return _not_held(document, drops_twins=drops_twins)
+
+
+class _Members(list[Any]):
+    """An object's members as pairs, those of one name too."""
+
+
+_JSON_LEVELS: Final = 500
+_TOO_DEEP: Final = f"a value is JSON of more than {_JSON_LEVELS} levels"
 
 
 def _refuse(_: str) -> None:
@@ -308,14 +328,26 @@ def _number(text: str) -> int:
     return 0
 
 
-def _holds(document: Any) -> bool:
-    if isinstance(document, str):
-        return _encodes(document)
-    if isinstance(document, list):
-        return all(map(_holds, document))
-    if isinstance(document, dict):
-        return all(_holds(k) and _holds(v) for k, v in document.items())
-    return True
+def _not_held(document: Any, *, drops_twins: bool) -> str:
+    """Level by level, so that no depth is too much for Python."""
+    level = [document]
+    for _ in range(_JSON_LEVELS + 1):
+        if not level:
+            return ""
+        if not all(_encodes(value) for value in level if isinstance(value, str)):
+            return "a value is JSON that holds what Postgres cannot (U+0000, or half a character)"
+        if drops_twins and any(_has_twins(value) for value in level if isinstance(value, _Members)):
+            return "a value is JSON with two members of one name, of which jsonb keeps one"
+        level = [part for value in level if isinstance(value, list) for part in _parts(value)]
+    return _TOO_DEEP
+
+
+def _parts(value: list[Any]) -> list[Any]:
+    return [part for pair in value for part in pair] if isinstance(value, _Members) else value
+
+
+def _has_twins(members: _Members) -> bool:
+    return len({name for name, _ in members}) != len(members)
 
 
 def _encodes(text: str) -> bool:
