@@ -46,7 +46,10 @@ _FROM: Final[dict[str, frozenset[str]]] = {
 _KEY_FAMILIES: Final = frozenset(
     {"integer", "decimal", "boolean", "bits", "datetime", "time", "bytes", "uuid"}
 )
-"""Families whose different values stay different under every cast, so that a key may have it."""
+"""Families whose different values stay different under every cast, so that a key may have it.
+
+As text those of all families do; but floats make two texts of one key, 0 and -0.
+"""
 
 
 def column_type(column: Column) -> DestinationType:
@@ -73,7 +76,8 @@ def override_cast(column: Column, *, key: bool) -> Cast | None:
     target = column_type(column)
     base = wanted.partition("(")[0]
     kind = family(column.type)
-    if key and base not in ("text", "varchar") and kind not in _KEY_FAMILIES:
+    apart = kind != "float" if base in ("text", "varchar") else kind in _KEY_FAMILIES
+    if key and not apart:
         raise UnsupportedType(f"column {column.name}: a key of {_shown(column)} cannot be had as {wanted}")
     return _CASTS[base](column.type, target)
 
