@@ -6,6 +6,7 @@ Both ways in go through here, so that a policy gives the same value in a copy an
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -73,16 +74,20 @@ class ColumnConverter:
     def key_text(self, value: Any) -> str:
         """A value of the key for people and for comparing, equal by both ways in.
 
-        The converted value's text; `hex:` and the bytes for bytes, and for what cannot be converted.
+        The converted value's text, without the override's cast if that is not possible; `hex:` and the
+        bytes for bytes, and for what has no text at all.
         """
-        try:
+        with contextlib.suppress(ValueNotCarriable):
             return texts_of_keys(self([value]).array, self.column)[0]
-        except ValueNotCarriable as error:
-            if error.kind == "zero_date" and self.zero_text is not None:
-                return self.zero_text(value)
+        try:
+            converted = self.base([value])
+        except ValueNotCarriable:
             return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
+        if converted.missing is not None and self.zero_text is not None:
+            return self.zero_text(value)
+        return texts_of_keys(converted.array, self.column)[0]
 def texts_of_keys(array: pa.Array, column: Column) -> list[str]:
     """The key texts of a converted column of the key."""
     if pa.types.is_large_binary(array.type):
