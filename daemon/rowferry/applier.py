@@ -134,7 +134,7 @@ class Applier:
                 continue
             try:
                 assembled = table_load(current, self.quarantine.rules)
-                self.quarantine.require_room(assembled)
+                self.quarantine.require_room(assembled, self._book.copy_began(table))
                 loads.append(assembled)
             except TableStopped as error:
                 failed[table] = error
