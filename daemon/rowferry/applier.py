@@ -134,7 +134,7 @@ class Applier:
                 continue
             try:
                 assembled = table_load(current, self.quarantine.rules)
-                self.quarantine.require_room(assembled)
+                self.quarantine.require_room(assembled, self._book.copy_began(table))
                 loads.append(assembled)
             except TableStopped as error:
                 failed[table] = error
@@ -186,7 +186,8 @@ class Applier:
 
     def stop_table(self, table: TableId, error: str) -> tuple[Decision, ...]:
         """Stop a table that the destination refuses; its rows stay as of the checkpoint."""
-        record = self._book.captured(self._book.at_destination(table))
+        source = self._book.at_destination(table)
+        record = self._book.captured(source) if source is not None else None
         if record is None:
             raise StreamStopped("stop a table", f"table {table}", reason="it is not captured")
         decision = stop(self._book.dataset, record, error)

@@ -68,9 +68,15 @@ class TableBook:
         records = self.records.values()
         return [r.table.as_destination() for r in records if r.status is not TableStatus.STOPPED]
 
-    def at_destination(self, there: TableId) -> TableId:
-        """The source's table whose destination table is named so. Raises KeyError."""
-        return {r.table.as_destination().id: table for table, r in self.records.items()}[there]
+    def copy_began(self, table: TableId) -> str:
+        """The load id before the first row of the table's copy; "" if it is not being copied."""
+        record = self.records.get(table)
+        return record.copy.began if record is not None and record.status is TableStatus.COPYING else ""
+
+    def at_destination(self, there: TableId) -> TableId | None:
+        """The captured table whose destination table is named so; others may have had the name."""
+        named = (t for t, r in self.records.items() if r.table.as_destination().id == there)
+        return next((t for t in named if self.captured(t) is not None), None)
 
     def with_status(self, status: TableStatus) -> list[TableRecord]:
         """The records in that state."""

@@ -193,11 +193,16 @@ def _values(form: Form, row: RawRow) -> dict[str, str | None]:
     """The row as text, for an operator who allowed it; what cannot be converted as hexadecimal bytes."""
     shown: dict[str, str | None] = {}
     for name, converter, value in zip(form.names, form.converters, row, strict=True):
-        if value is None:
-            shown[name] = None
-            continue
-        try:
-            shown[name] = as_text(converter.base([value]).array, converter.column.type)[0].as_py()
-        except ValueNotCarriable:
-            shown[name] = f"hex:{value.hex()}" if isinstance(value, bytes) else "(not carriable)"
+        shown[name] = None if value is None else _shown(converter, value)
     return shown
+
+
+def _shown(converter: ColumnConverter, value: Any) -> str | None:
+    try:
+        converted = converter.base([value])
+        if converted.missing is not None and converter.zero_text is not None:
+            return converter.zero_text(value)
+        text: str | None = as_text(converted.array, converter.column.type)[0].as_py()
+        return text
+    except ValueNotCarriable:
+        return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)

@@ -20,7 +20,7 @@ from rowferry.table_schema import Column, TableSchema
 MAX_NAME_BYTES: Final = 63
 OVERRIDES: Final = re.compile(
     r"boolean|smallint|integer|bigint|double precision|text|date|time|jsonb?|uuid"
-    r"|numeric(\([0-9]{1,3},[0-9]{1,3}\))?|varchar(\([0-9]{1,8}\))?"
+    r"|numeric(\([1-9][0-9]{0,2},(0|[1-9][0-9]{0,2})\))?|varchar(\([1-9][0-9]{0,7}\))?"
 )
 TYPES: Final = (
     "boolean, smallint, integer, bigint, numeric, numeric(p,s), double precision, text, varchar(n),"
@@ -91,7 +91,8 @@ def destination_name(value: str) -> str:
 def configured(table: TableSchema, columns: Columns, rename: Mapping[str, str]) -> TableSchema:
     """The table with what the settings say of it and of its columns."""
     named = tuple(_configured(table.id.name, column, columns) for column in table.columns)
-    return replace(table, columns=named, target=rename.get(table.id.name, ""))
+    target = rename.get(table.id.name, "")
+    return replace(table, columns=named, target=target if target != table.id.name else "")
 
 
 def _configured(table: str, column: Column, columns: Columns) -> Column:

@@ -211,7 +211,8 @@ _TEXT_MAKERS: Final[dict[str, Callable[[str], Converter]]] = {
 def text_converter(column: Column) -> Converter:
     """A function from values as a SELECT of `select_expression` sends them to the column's array.
 
-    The session must have `character_set_results=NULL`, `time_zone='+00:00'` and `sql_mode=''`.
+    The session must have `character_set_results=NULL`, `time_zone='+00:00'` and an `sql_mode` that
+    changes no values (`mysql_source.connect_for_copy`).
     Raises UnsupportedType for a type or character set that is not carried yet.
     """
     kind, base, name = destination_type(column.type).arrow, column.type.base, column.name

@@ -34,6 +34,7 @@ from rowferry.types import UnsupportedType
 
 LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
+SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 MAX_NAME_BYTES: Final = 63
 LOCK_PATIENCE_SECONDS: Final = 2.0
 _REFUSALS: Final = {
@@ -176,23 +177,26 @@ def _check_names(table: TableSchema) -> None:
     """Raise TableStopped, saying which setting gives another name, for names that cannot be."""
     named = table.id.name
     there = table.target or named
-    reserved = there.startswith(("_rowferry_", "_dlt_"))
-    _check_name(table, there, reserved, f"tables.rename.{named}")
+    owner = "Rowferry" if there.startswith(("_rowferry_", "_dlt_")) else ""
+    _check_name(table, there, owner, f"tables.rename.{named}")
     for column in table.columns:
         there = _name_there(column)
-        _check_name(table, there, there in (LOADED_AT, LOAD_ID), f"columns.{named}.{column.name}.name")
+        owner = "Rowferry" if there in (LOADED_AT, LOAD_ID) else ""
+        owner = "Postgres" if there in SYSTEM_COLUMNS else owner
+        _check_name(table, there, owner, f"columns.{named}.{column.name}.name")
     twice = [n for n, uses in Counter(map(_name_there, table.columns)).items() if uses > 1]
     if twice:
         reason = f"two columns would have the name {twice[0]}"
         raise TableStopped("copy", f"table {table.id}", reason=reason, hint="Look at columns.*.name")
 
 
-def _check_name(table: TableSchema, text: str, reserved: bool, setting: str) -> None:
+def _check_name(table: TableSchema, text: str, owner: str, setting: str) -> None:
+    """owner: whose name it is, if nobody else may have it."""
     reason = ""
     if len(text.encode()) > MAX_NAME_BYTES:
         reason = f"the name {text!r} is longer than {MAX_NAME_BYTES} bytes, and Postgres would cut it"
-    elif reserved:
-        reason = f"the name {text} is Rowferry's own: it is reserved"
+    elif owner:
+        reason = f"the name {text} is {owner}'s own: it is reserved"
     if reason:
         raise TableStopped("copy", f"table {table.id}", reason=reason, hint=f"Set {setting} to another name")
 

@@ -6,6 +6,7 @@ Pure text. Values go into it as hexadecimal literals, or as decimal digits that 
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from rowferry.convert import select_expression
 from rowferry.table_schema import Column, TableSchema
 
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?\Z")
+_FLOAT: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?\Z")
 _BITS: Final = re.compile(r"[01]+\Z")
 _NUMBERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year"})
 
@@ -34,15 +36,29 @@ def _literal(column: Column, text: str) -> str:
     if text.startswith("hex:"):
         return _bytes(bytes.fromhex(text.removeprefix("hex:")), kind.charset)
     text = text.removeprefix("text:")
+    if kind.base == "bit" and len(text) == (kind.length or 1):  # else a number: an override made it one
+        return f"b'{_checked(_BITS, column, text)}'"
     if kind.base in _NUMBERS or kind.base == "bit":
-        if not (_BITS if kind.base == "bit" else _NUMBER).match(text):
-            raise ValueError(f"column {column.name}: the key's text is no number")
-        return f"b'{text}'" if kind.base == "bit" else text
+        return _checked(_NUMBER, column, text)
+    if kind.base in ("float", "double"):
+        return _double(kind.base, _checked(_FLOAT, column, text))
     if kind.charset:
-        return f"CONVERT({_bytes(text.encode(), 'utf8mb4')} USING {kind.charset})"
+        return _bytes(text.encode(), "utf8mb4")
     if column.policy.as_type == "uuid" and kind.base in ("binary", "varbinary"):
         return f"X'{text.replace('-', '')}'"
     return _bytes(text.encode(), "latin1")
+
+
+def _checked(form: re.Pattern[str], column: Column, text: str) -> str:
+    if not form.match(text):
+        raise ValueError(f"column {column.name}: the key's text is no number")
+    return text
+
+
+def _double(base: str, text: str) -> str:
+    """As the server compares it: a FLOAT becomes the double of its bits."""
+    number = float(text)
+    return repr(struct.unpack("<f", struct.pack("<f", number))[0] if base == "float" else number)
 
 
 def _bytes(value: bytes, charset: str | None) -> str:

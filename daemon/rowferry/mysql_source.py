@@ -29,7 +29,8 @@ NET_TIMEOUT_SECONDS: Final = 3600
 _MAX_HEAD_READINGS: Final = 1_000
 _SESSION: Final = f"SET time_zone='+00:00', sql_mode='', net_write_timeout={NET_TIMEOUT_SECONDS}"
 _COPY_SESSION: Final = (
-    "SET /*M!100304 system_versioning_asof = DEFAULT, */ character_set_results = NULL"  # no old versions
+    "SET /*M!100304 system_versioning_asof = DEFAULT, */"  # no old versions
+    " character_set_results = NULL, sql_mode = 'ALLOW_INVALID_DATES'"  # else MySQL compares no 2024-02-31
 )
 _ACCESS_DENIED: Final = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1698})
 _WHO: Final = frozenset({1045, 1698})

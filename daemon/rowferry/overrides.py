@@ -27,6 +27,8 @@ _TEXT: Final = pa.large_string()
 _INTEGERS: Final = {"smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64()}
 _NUMBER: Final = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?\Z")
 _CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"
+_UUID: Final = re.compile(r"(\{)?[0-9a-fA-F]{8}(-)?([0-9a-fA-F]{4}(?(2)-)){3}[0-9a-fA-F]{12}(?(1)\})")
+"""As Postgres takes it too; Python's own reader takes signs, blanks and `_` for digits."""
 _LIMITS: Final = {"numeric": (1, 1000), "varchar": (1, 10_485_760)}
 _FROM: Final[dict[str, frozenset[str]]] = {
     "boolean": frozenset({"integer", "decimal", "boolean"}),
@@ -44,7 +46,10 @@ _FROM: Final[dict[str, frozenset[str]]] = {
 _KEY_FAMILIES: Final = frozenset(
     {"integer", "decimal", "boolean", "bits", "datetime", "time", "bytes", "uuid"}
 )
-"""Families whose different values stay different under every cast, so that a key may have it."""
+"""Families whose different values stay different under every cast, so that a key may have it.
+
+As text those of all families do; but floats make two texts of one key, 0 and -0.
+"""
 
 
 def column_type(column: Column) -> DestinationType:
@@ -71,7 +76,8 @@ def override_cast(column: Column, *, key: bool) -> Cast | None:
     target = column_type(column)
     base = wanted.partition("(")[0]
     kind = family(column.type)
-    if key and base not in ("text", "varchar") and kind not in _KEY_FAMILIES:
+    apart = kind != "float" if base in ("text", "varchar") else kind in _KEY_FAMILIES
+    if key and not apart:
         raise UnsupportedType(f"column {column.name}: a key of {_shown(column)} cannot be had as {wanted}")
     return _CASTS[base](column.type, target)
 
@@ -257,10 +263,10 @@ def _text(source: ColumnType, target: DestinationType) -> Cast:
 
 def _date(_: ColumnType, __: DestinationType) -> Cast:
     def cast(array: pa.Array, column: str) -> pa.Array:
-        try:
-            return array.cast(pa.date32())
-        except pa.ArrowInvalid:
-            raise ValueNotCarriable(column, 0, "a value has a time of day, which a date has not") from None
+        days = array.cast(pa.date32())  # Arrow drops the time of day without a word
+        if pc.any(pc.not_equal(days.cast(array.type), array)).as_py():
+            raise ValueNotCarriable(column, 0, "a value has a time of day, which a date has not")
+        return days
 
     return cast
 
@@ -268,31 +274,51 @@ def _date(_: ColumnType, __: DestinationType) -> Cast:
 def _clock(_: ColumnType, __: DestinationType) -> Cast:
     def cast(array: pa.Array, column: str) -> pa.Array:
         text = array.cast(_TEXT)
-        if not pc.all(pc.match_substring_regex(text, _CLOCK).fill_null(True)).as_py():
+        if pc.any(pc.invert(pc.match_substring_regex(text, _CLOCK))).as_py():
             raise ValueNotCarriable(column, 0, "a value is no time of day (negative, or 24 hours and more)")
         return text
 
     return cast
 
 
-def _json(_: ColumnType, __: DestinationType) -> Cast:
+def _json(_: ColumnType, target: DestinationType) -> Cast:
+    drops_twins = target.postgres == "jsonb"
+
     def cast(array: pa.Array, column: str) -> pa.Array:
         for text in array.to_pylist():
-            if text is not None and (reason := json_problem(text)):
+            if text is not None and (reason := json_problem(text, drops_twins=drops_twins)):
                 raise ValueNotCarriable(column, 0, reason)
         return array.cast(_TEXT)
 
     return cast
 
 
-def json_problem(text: str) -> str:
-    """Why Postgres would refuse a text as JSON; "" if it would not."""
+def json_problem(text: str, *, drops_twins: bool) -> str:
+    """Why Postgres would refuse a text as JSON, or not hold all of it; "" if it holds it.
+
+    drops_twins: whether of two members with one name the first would be lost, as in jsonb.
+    """
     try:
-        document = json.loads(text, parse_constant=_refuse, parse_float=_number, parse_int=_number)
-    except (ValueError, RecursionError):
+        document = json.loads(
+            text,
+            parse_constant=_refuse,
+            parse_float=_number,
+            parse_int=_number,
+            object_pairs_hook=_Members,
+        )
+    except ValueError:
         return "a value is no JSON"
-    held = _holds(document)
-    return "" if held else "a value is JSON that holds what Postgres cannot (U+0000, or half a character)"
+    except RecursionError:
+        return _TOO_DEEP
+    return _not_held(document, drops_twins=drops_twins)
+
+
+class _Members(list[Any]):
+    """An object's members as pairs, those of one name too."""
+
+
+_JSON_LEVELS: Final = 500
+_TOO_DEEP: Final = f"a value is JSON of more than {_JSON_LEVELS} levels"
 
 
 def _refuse(_: str) -> None:
@@ -306,14 +332,26 @@ def _number(text: str) -> int:
     return 0
 
 
-def _holds(document: Any) -> bool:
-    if isinstance(document, str):
-        return _encodes(document)
-    if isinstance(document, list):
-        return all(map(_holds, document))
-    if isinstance(document, dict):
-        return all(_holds(k) and _holds(v) for k, v in document.items())
-    return True
+def _not_held(document: Any, *, drops_twins: bool) -> str:
+    """Level by level, so that no depth is too much for Python."""
+    level = [document]
+    for _ in range(_JSON_LEVELS + 1):
+        if not level:
+            return ""
+        if not all(_encodes(value) for value in level if isinstance(value, str)):
+            return "a value is JSON that holds what Postgres cannot (U+0000, or half a character)"
+        if drops_twins and any(_has_twins(value) for value in level if isinstance(value, _Members)):
+            return "a value is JSON with two members of one name, of which jsonb keeps one"
+        level = [part for value in level if isinstance(value, list) for part in _parts(value)]
+    return _TOO_DEEP
+
+
+def _parts(value: list[Any]) -> list[Any]:
+    return [part for pair in value for part in pair] if isinstance(value, _Members) else value
+
+
+def _has_twins(members: _Members) -> bool:
+    return len({name for name, _ in members}) != len(members)
 
 
 def _encodes(text: str) -> bool:
@@ -325,10 +363,10 @@ def _encodes(text: str) -> bool:
 
 def _uuid(_: ColumnType, target: DestinationType) -> Cast:
     def one(value: Any, column: str) -> str:
-        try:
-            return str(uuid.UUID(bytes=value) if isinstance(value, bytes) else uuid.UUID(value))
-        except ValueError:
-            raise _misfit(column, target) from None
+        digits = value.hex() if isinstance(value, bytes) else value
+        if not _UUID.fullmatch(digits):
+            raise _misfit(column, target)
+        return str(uuid.UUID(digits))
 
     def cast(array: pa.Array, column: str) -> pa.Array:
         return pa.array([None if v is None else one(v, column) for v in array.to_pylist()], _TEXT)

@@ -6,6 +6,7 @@ Both ways in go through here, so that a policy gives the same value in a copy an
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -60,8 +61,10 @@ class ColumnConverter:
         if self.column.policy.zero_dates != "keep" or self.zero_text is None:
             return array
         render = self.zero_text
-        kept = [render(v) if gone else None for v, gone in zip(values, missing, strict=True)]
-        return pc.coalesce(pa.array(kept, array.type), array)
+        kept = pa.array(
+            [render(v) if gone else None for v, gone in zip(values, missing, strict=True)], array.type
+        )
+        return pc.coalesce(kept if self.cast is None else self.cast(kept, self.column.name), array)
 
     def action(self, kind: str) -> str:
         """What a value of that kind does: "stop" or "quarantine"."""
@@ -73,14 +76,18 @@ class ColumnConverter:
     def key_text(self, value: Any) -> str:
         """A value of the key for people and for comparing, equal by both ways in.
 
-        The converted value's text; `hex:` and the bytes for bytes, and for what cannot be converted.
+        The converted value's text, without the override's cast if that is not possible; `hex:` and the
+        bytes for bytes, and for what has no text at all.
         """
-        try:
+        with contextlib.suppress(ValueNotCarriable):
             return texts_of_keys(self([value]).array, self.column)[0]
-        except ValueNotCarriable as error:
-            if error.kind == "zero_date" and self.zero_text is not None:
-                return self.zero_text(value)
+        try:
+            converted = self.base([value])
+        except ValueNotCarriable:
             return f"hex:{value.hex()}" if isinstance(value, bytes) else str(value)
+        if converted.missing is not None and self.zero_text is not None:
+            return self.zero_text(value)
+        return texts_of_keys(converted.array, self.column)[0]
 
 
 def texts_of_keys(array: pa.Array, column: Column) -> list[str]:
@@ -123,15 +130,20 @@ def zero_literal(column: Column) -> pa.Scalar | None:
             raise UnsupportedType(f"column {column.name}: zero dates can be kept only as text (type = text)")
         return None
     try:
-        return _parse(wanted, arrow)
-    except pa.ArrowInvalid:
+        return _parse(wanted, arrow, column)
+    except (pa.ArrowInvalid, ValueNotCarriable):
         reason = f"{wanted!r} is no value of {column_type(column).postgres}"
         raise UnsupportedType(f"column {column.name}: zero_dates: {reason}") from None
 
 
-def _parse(text: str, arrow: pa.DataType) -> pa.Scalar:
-    """Without an offset it is UTC."""
+def _parse(text: str, arrow: pa.DataType, column: Column) -> pa.Scalar:
+    """A point in time is one in UTC. Raises ArrowInvalid, ValueNotCarriable."""
     scalar = pa.scalar(text)
+    if pa.types.is_large_string(arrow):
+        cast = override_cast(column, key=False)
+        return scalar.cast(arrow) if cast is None else cast(pa.array([text], arrow), column.name)[0]
     if pa.types.is_timestamp(arrow):
         scalar = scalar.cast(pa.timestamp("us"))
+        if scalar.value % 10 ** (6 - column.type.fraction):
+            raise pa.ArrowInvalid("more digits than the column has")
     return scalar.cast(arrow)

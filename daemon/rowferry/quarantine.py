@@ -96,12 +96,15 @@ def sweep_quarantine(dataset: str, table: str, began: str) -> Statement:
     )
 
 
-def read_hashes(session: Session, dataset: str) -> dict[str, set[str]]:
-    """The hashes of the keys that are set aside, by table. Raises what `destination.fetch` raises."""
-    found: dict[str, set[str]] = {}
-    text = f"SELECT table_name, key_hash FROM {name(dataset, TABLE)} WHERE %s"
-    for table, hashed in fetch(session, text, [True]):
-        found.setdefault(table, set()).add(hashed)
+def read_hashes(session: Session, dataset: str) -> dict[str, dict[str, str]]:
+    """By table, the hashes of the keys that are set aside, each with the load id that confirmed it last.
+
+    Raises what `destination.fetch` raises.
+    """
+    found: dict[str, dict[str, str]] = {}
+    text = f"SELECT table_name, key_hash, load_id FROM {name(dataset, TABLE)} WHERE %s"
+    for table, hashed, load_id in fetch(session, text, [True]):
+        found.setdefault(table, {})[hashed] = load_id
     return found
 
 
@@ -121,6 +124,7 @@ class QuarantineChange:
     """What one load does to a table's entries: the statements, and the hashes that come and go."""
 
     table: str
+    load_id: str
     statements: tuple[Statement, ...]
     added: frozenset[str]
     released: frozenset[str]
@@ -145,12 +149,19 @@ class QuarantineBook:
         """Read them again: somebody may have dropped entries, a copy may have swept them."""
         self._hashes = read_hashes(self._session, self._dataset)
 
-    def require_room(self, assembled: Assembled) -> None:
-        """Raise RowRefused if the table would have more rows set aside than the settings allow."""
+    def require_room(self, assembled: Assembled, began: str = "") -> None:
+        """Raise RowRefused if the table would have more rows set aside than the settings allow.
+
+        began: of a table that is being copied, the load id before its first row; entries that are no
+        younger are swept when the copy ends, unless it confirms them, and do not count before.
+        """
         table = assembled.load.table.id
-        known = self._hashes.get(table.name, set())
+        known = self._hashes.get(table.name, {})
         fresh = {key_hash(row.key) for row in assembled.aside}
-        if fresh and len(known | fresh) > self.rules.max_rows:
+        if not fresh or len(known) + len(fresh) <= self.rules.max_rows:
+            return
+        standing = {hashed for hashed, load_id in known.items() if load_id > began}
+        if len(standing - _touched(assembled) | fresh) > self.rules.max_rows:
             row = assembled.aside[-1]
             raise RowRefused(
                 row.kind,
@@ -162,18 +173,20 @@ class QuarantineBook:
     def change(self, assembled: Assembled, position: str, load_id: str) -> QuarantineChange | None:
         """What a load does to its table's entries; None: nothing."""
         table = assembled.load.table.id.name
-        known = self._hashes.get(table, set())
+        known = self._hashes.get(table, {}).keys()
         if not known and not assembled.aside:
             return None
         added = frozenset(key_hash(row.key) for row in assembled.aside)
         released = frozenset(known & _touched(assembled) - added) if known else frozenset()
         statements = [save(self._dataset, table, row, position, load_id) for row in assembled.aside]
         statements += [release(self._dataset, table, released)] if released else []
-        return QuarantineChange(table, tuple(statements), added, released)
+        return QuarantineChange(table, load_id, tuple(statements), added, released)
 
     def accept(self, change: QuarantineChange) -> None:
         """The change was committed."""
-        self._hashes[change.table] = self._hashes.get(change.table, set()) - change.released | change.added
+        known = self._hashes.get(change.table, {})
+        kept = {hashed: load_id for hashed, load_id in known.items() if hashed not in change.released}
+        self._hashes[change.table] = kept | dict.fromkeys(change.added, change.load_id)
 
 
 def _touched(assembled: Assembled) -> set[str]:

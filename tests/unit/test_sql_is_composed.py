@@ -30,7 +30,7 @@ ALLOWED = {
     "status": r"name\(.*\)",
     "destination": r"name\(.*\)|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)|kinds\[n\]",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|_after\(table, last_key\)",
-    "key_sql": r"qualified\(table\)|columns|_bytes\(text\.encode\(\), 'utf8mb4'\)|kind\.charset",
+    "key_sql": r"qualified\(table\)|columns",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
     "preflight": r"marks|name|wanted|database|account|monitor",
