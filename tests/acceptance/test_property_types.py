@@ -30,7 +30,7 @@ def test_generated_tables_are_copied_and_followed(
     numbers = iter(range(10_000))
 
     @examples(4)
-    @given(tables(server_of(source), FAMILIES))
+    @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
@@ -50,7 +50,7 @@ def test_generated_tables_are_followed_under_other_names_and_types(
     numbers = iter(range(10_000))
 
     @examples(3)
-    @given(tables(server_of(source), FAMILIES))
+    @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()

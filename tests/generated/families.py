@@ -37,6 +37,7 @@ _FAMILIES: Final[dict[str, Callable[[Server], Kinds]]] = {
     "simple_temporal": moments.moments(range(7), negative_fractions=False),
 }
 _SIMPLE: Final = frozenset({"simple_text", "simple_enum", "simple_set", "simple_temporal"})
+_MANY_SHAPES: Final = frozenset({"text", "simple_text", "temporal", "simple_temporal"})
 FAMILIES: Final = frozenset(_FAMILIES) - _SIMPLE
 OLD_FAMILIES: Final = frozenset({"old_temporal", "old_zero_date", "old_fraction"})
 NEW_TEMPORAL_FAMILIES: Final = frozenset({"temporal", "zero_date", "no_such_day", "simple_temporal"})
@@ -51,4 +52,5 @@ def known_families(server: Server) -> frozenset[str]:
 
 def kinds(server: Server, families: Collection[str]) -> Kinds:
     """Column types of these families."""
-    return st.sampled_from(sorted(families)).flatmap(lambda family: _FAMILIES[family](server))
+    drawn = sorted((*families, *(_MANY_SHAPES & set(families)), *(_MANY_SHAPES & set(families))))
+    return st.sampled_from(drawn).flatmap(lambda family: _FAMILIES[family](server))

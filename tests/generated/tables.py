@@ -88,7 +88,7 @@ def _table(draw: st.DrawFn, server: Server, carried: frozenset[str], name: str) 
     made = _create(name, ordered, keyed, engine)
     create = (made,) if not old else (_old_format("OFF"), made, _old_format("ON"))
     first = draw(st.lists(_insert(name, ordered, 4), min_size=1, max_size=2))
-    changes = draw(st.lists(_changes(name, ordered, keyed, engine), min_size=1, max_size=4))
+    changes = draw(st.lists(_changes(name, ordered, keyed, engine), min_size=2, max_size=5))
     return Table(name, ordered, keyed, create, tuple(first), tuple(changes))
 
 
