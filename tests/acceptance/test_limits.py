@@ -15,6 +15,7 @@ UNFIT = (
     ("a int NOT NULL", "no primary key"),
     ("a int PRIMARY KEY, e enum('x', 'y') CHARACTER SET binary", "in the character set binary"),
     ("a int PRIMARY KEY, _loaded_at int", "Rowferry's own"),
+    ("a int PRIMARY KEY, xmin int", "Postgres's own"),
     (f"a int PRIMARY KEY, `{'ü' * 40}` int", "longer than 63 bytes"),
 )
 

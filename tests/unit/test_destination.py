@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 from hypothesis import given
@@ -9,10 +11,18 @@ from hypothesis import strategies as st
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
-from rowferry.destination import columns_of, differences, name, translate, url_with_password
-from rowferry.errors import ConfigurationError, LoadFailed, RowferryError, Unreachable
+from rowferry.destination import (
+    add_columns,
+    columns_of,
+    create_table,
+    differences,
+    name,
+    translate,
+    url_with_password,
+)
+from rowferry.errors import ConfigurationError, LoadFailed, RowferryError, TableStopped, Unreachable
 from rowferry.settings import DestinationSettings
-from rowferry.table_schema import ColumnType
+from rowferry.table_schema import ColumnPolicy, ColumnType, TableSchema
 from tests.unit.flow import table
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), min_size=1, max_size=20)
@@ -101,3 +111,66 @@ def test_only_columns_that_are_there_with_another_type_differ() -> None:
     assert differences({"name": "character varying(39)"}, table()) == (
         "column name is character varying(39) in the destination, varchar(40) is needed"
     )
+
+
+def renamed(target: str = "", **columns: str) -> TableSchema:
+    """A table, and some of its columns, under other names."""
+    schema = table()
+    named = tuple(replace(c, target=columns.get(c.name, "")) for c in schema.columns)
+    return replace(schema, target=target, columns=named)
+
+
+@pytest.mark.parametrize("text", ["_loaded_at", "_dlt_load_id", "xmin", "ctid", "tableoid", "cmax"])
+@pytest.mark.parametrize("own", [True, False])
+def test_columns_cannot_have_the_names_of_others(text: str, own: bool) -> None:
+    """Rowferry's and Postgres's, whether the source or a setting names them so."""
+    schema = table("id", text) if own else renamed(name=text)
+    with pytest.raises(TableStopped, match=f"the name {text} is .*'s own") as caught:
+        columns_of(schema)
+    assert f"columns.patient.{text if own else 'name'}.name" in caught.value.hint
+    other = tuple(replace(c, target="fine" if c.name == text else "") for c in schema.columns)
+    assert not own or [n for n, _ in columns_of(replace(schema, columns=other))] == ["id", "fine"]
+
+
+@pytest.mark.parametrize("text", ["_rowferry_tables", "_dlt_loads", "_dlt_x"])
+def test_tables_cannot_have_rowferrys_names(text: str) -> None:
+    """Nor be given one."""
+    for schema in (table(name=text), renamed(text)):
+        with pytest.raises(TableStopped, match="reserved"):
+            columns_of(schema)
+    columns_of(replace(table(name=text), target="fine"))
+
+
+def test_two_columns_cannot_have_one_name() -> None:
+    """However they came by it."""
+    with pytest.raises(TableStopped, match="two columns would have the name id"):
+        columns_of(renamed(name="id"))
+    assert [n for n, _ in columns_of(renamed(name="id", id="name"))] == ["name", "id"]
+
+
+def test_statements_use_the_destinations_names_and_types() -> None:
+    """Of the table, of its columns, in its key."""
+    schema = renamed("p", id="number")
+    typed = tuple(replace(c, policy=ColumnPolicy(as_type="text")) for c in schema.columns)
+    schema = replace(schema, columns=typed)
+    made = create_table("raw", schema).text
+    assert made.startswith('CREATE TABLE IF NOT EXISTS "raw"."p" ("number" text NOT NULL, "name" text,')
+    assert made.endswith('PRIMARY KEY ("number"))')
+    added = add_columns("raw", schema, schema.columns[:1]).text
+    assert added == 'ALTER TABLE "raw"."p" ADD COLUMN IF NOT EXISTS "number" text'
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (ColumnPolicy(as_type="date"), "cannot be had as date"),
+        (ColumnPolicy(as_type="numeric(5,9)"), "no type of Postgres"),
+    ],
+)
+def test_what_is_not_on_offer_stops_the_table(policy: ColumnPolicy, words: str) -> None:
+    """Before anything is made; the error names the column."""
+    schema = table()
+    columns = tuple(replace(c, policy=policy) if c.name == "name" else c for c in schema.columns)
+    with pytest.raises(TableStopped, match=words) as caught:
+        create_table("raw", replace(schema, columns=columns))
+    assert "column name" in str(caught.value)
