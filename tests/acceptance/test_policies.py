@@ -11,6 +11,8 @@ from rowferry_lab.compare import compare
 from tests.acceptance.harness import Ferry, wait_until
 
 BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+MARIADB = pytest.mark.parametrize("source", ["mariadb_10_5"], indirect=True)
+MYSQL = pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
 
 
 def columns(**tables: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -83,7 +85,7 @@ def test_zero_dates_follow_their_columns_policy(ferry: Ferry) -> None:
     )  # fmt: skip
 
 
-@BOTH
+@MARIADB
 @pytest.mark.parametrize("policy", ["stop", "quarantine"])
 def test_zero_dates_stop_their_table_or_are_set_aside(ferry: Ferry, policy: str) -> None:
     """Of two columns the one with the policy; counted."""
@@ -170,7 +172,7 @@ MISFITS = [
 ]
 
 
-@BOTH
+@MARIADB
 def test_what_an_override_cannot_hold_is_told_by_column_and_key(ferry: Ferry) -> None:
     """By both ways: the table stops, the value is not told; with the other policy the row is set aside."""
     settings: dict[str, dict[str, dict[str, str]]] = {}
@@ -206,7 +208,7 @@ def test_what_an_override_cannot_hold_is_told_by_column_and_key(ferry: Ferry) ->
     assert "row with key a=3, b=4" in ferry.tracked("error", "stop0")
 
 
-@BOTH
+@MYSQL
 def test_what_is_not_on_offer_stops_its_table_before_the_first_row(ferry: Ferry) -> None:
     """`check` says so; and names sections that fit nothing."""
     ferry.source.run(
@@ -231,7 +233,7 @@ def test_what_is_not_on_offer_stops_its_table_before_the_first_row(ferry: Ferry)
     assert "1900-01-01" in bad.stderr
 
 
-@BOTH
+@MYSQL
 def test_a_changed_policy_copies_the_table_again(ferry: Ferry) -> None:
     """What was copied before would hold other values than what comes."""
     ferry.source.run("CREATE TABLE visits (id int PRIMARY KEY, day date)")
@@ -243,7 +245,7 @@ def test_a_changed_policy_copies_the_table_again(ferry: Ferry) -> None:
     assert ferry.destination.rows(days) == [("1900-01-01",), ("2024-01-01",)]
 
 
-@BOTH
+@MARIADB
 def test_tables_and_columns_may_have_other_names(ferry: Ferry) -> None:
     """Names that Postgres cannot have, or that are taken; keys too; the stream, DDL and resync follow."""
     long, column = "t" * 64, "c" * 64

@@ -29,7 +29,7 @@ def test_generated_tables_are_copied_and_followed(
     """Whatever the source stores, by both ways in, is what the destination holds, under the same names."""
     numbers = iter(range(10_000))
 
-    @examples(4)
+    @examples(2)
     @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))
@@ -49,7 +49,7 @@ def test_generated_tables_are_followed_under_other_names_and_types(
     """Names of 63 bytes that were given by hand, numbers and times as text, and dates in place of none."""
     numbers = iter(range(10_000))
 
-    @examples(3)
+    @examples(1)
     @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
         folder = tmp_path / str(next(numbers))
