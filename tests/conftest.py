@@ -1,7 +1,8 @@
 """Real servers for the tests, each started when the first test needs it and once for the whole run.
 
-A server that this machine cannot get makes the tests that need it skip, with the reason, and the summary
-counts them; where all servers are required (ROWFERRY_REQUIRE_ALL_SERVERS=1, or CI), those tests fail.
+With several workers (`pytest -n 2 --dist loadfile`) each has servers of its own. A server that this machine
+cannot get makes the tests that need it skip, with the reason, and the summary counts them; where all
+servers are required (ROWFERRY_REQUIRE_ALL_SERVERS=1, or CI), those tests fail.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -34,8 +35,8 @@ class LabReport:
     """What the summary tells of the servers."""
 
     needed: tuple[ServerSpec, ...] = ()
-    used: list[RunningServer] = field(default_factory=list)
-    missing: dict[str, ProviderUnavailable] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+    missing: dict[str, str] = field(default_factory=dict)
     tests_not_run: Counter[str] = field(default_factory=Counter)
 
 
@@ -86,7 +87,30 @@ def lab(pytestconfig: pytest.Config) -> Iterator[Lab]:
     with Lab() as laboratory:
         laboratory.prefetch(*pytestconfig.stash[REPORT].needed)
         yield laboratory
-        pytestconfig.stash[REPORT].used = laboratory.running()
+        pytestconfig.stash[REPORT].used |= set(map(shown, laboratory.running()))
+
+
+def shown(server: RunningServer) -> str:
+    """A server in one line of the summary."""
+    return f"{server.spec.title}: {server.version_text} (from: {server.provider})"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands what it noted to the process that writes the summary."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        report = session.config.stash[REPORT]
+        output["lab"] = (sorted(report.used), report.missing, dict(report.tests_not_run))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take what a worker noted."""
+    used, missing, not_run = getattr(node, "workeroutput", {}).get("lab", ((), {}, {}))
+    report = node.config.stash[REPORT]
+    report.used |= set(used)
+    report.missing |= missing
+    report.tests_not_run.update(not_run)
 
 
 class GetServer(Protocol):
@@ -104,7 +128,7 @@ def get_server(lab: Lab, pytestconfig: pytest.Config) -> GetServer:
         try:
             return lab.server(spec, options=options, name=name)
         except ProviderUnavailable as error:
-            pytestconfig.stash[REPORT].missing[str(spec)] = error
+            pytestconfig.stash[REPORT].missing[str(spec)] = str(error)
             reason = f"no server {spec}: {error}"
         if all_servers_required():
             pytest.fail(reason, pytrace=False)
@@ -193,8 +217,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not report.used and not report.missing:
         return
     terminalreporter.section("servers")
-    used = {f"{server.spec.title}: {server.version_text} (from: {server.provider})" for server in report.used}
-    for line in sorted(used):
+    for line in sorted(report.used):
         terminalreporter.write_line(line)
     for name, error in sorted(report.missing.items()):
         count = report.tests_not_run[name]
