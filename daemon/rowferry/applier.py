@@ -16,7 +16,7 @@ from rowferry import failpoints
 from rowferry.assemble import Assembled, as_destination, table_load
 from rowferry.batch import ChunkSegment, MicroBatch, Segment
 from rowferry.batch_queue import TableFault
-from rowferry.book import Decision, TableBook, adopt, reconcile, stop
+from rowferry.book import Decision, TableBook, adopt, commit, reconcile, stop
 from rowferry.changes import LoadReceipt, LoadRequest, RowCounts, SchemaChange, Statement
 from rowferry.checkpoint import (
     Checkpoint,
@@ -181,8 +181,7 @@ class Applier:
     def schema_change(self, change: SchemaChange) -> tuple[Decision, ...]:
         """Deal with a DDL statement; what became of the tables that it touched."""
         decisions = self._decide(change)
-        self._commit_decisions(decisions, change.end)
-        return decisions
+        return self._commit_decisions(decisions, change.end)
 
     def stop_table(self, table: TableId, error: str) -> tuple[Decision, ...]:
         """Stop a table that the destination refuses; its rows stay as of the checkpoint."""
@@ -191,8 +190,7 @@ class Applier:
         if record is None:
             raise StreamStopped("stop a table", f"table {table}", reason="it is not captured")
         decision = stop(self._book.dataset, record, error)
-        self._commit_decisions((decision,), self.checkpoint.position)
-        return (decision,)
+        return self._commit_decisions((decision,), self.checkpoint.position)
 
     def fault(self, fault: TableFault) -> tuple[Decision, ...]:
         """Deal with a table whose rows do not fit: follow its layout if that explains it, else stop it."""
@@ -204,8 +202,7 @@ class Applier:
             now = self._catalogue(lambda name: name == fault.table.name).get(fault.table)
             decision = reconcile(self._book.dataset, record, now, self.last_load_id, rows_kept=True)
         decision = decision or stop(self._book.dataset, record, str(fault.error), fault.error.policy)
-        self._commit_decisions((decision,), fault.position)
-        return (decision,)
+        return self._commit_decisions((decision,), fault.position)
 
     def _decide(self, change: SchemaChange) -> tuple[Decision, ...]:
         touching = effect(change.statement)
@@ -229,13 +226,16 @@ class Applier:
         existing = existing_columns(self._session, dataset, now.as_destination().id.name)
         return adopt(dataset, now, existing, self.last_load_id)
 
-    def _commit_decisions(self, decisions: tuple[Decision, ...], position: BinlogPosition) -> None:
+    def _commit_decisions(
+        self, decisions: tuple[Decision, ...], position: BinlogPosition
+    ) -> tuple[Decision, ...]:
+        dataset = self._book.dataset
         moved = replace(self.checkpoint, position=self._advance_to(position), commit_time_us=0)
-        statements = [s for d in decisions for s in d.statements]
-        run_all(self._session, [*statements, save_checkpoint(self._book.dataset, moved)])
+        made = commit(self._session, dataset, decisions, [save_checkpoint(dataset, moved)])
         self.checkpoint = moved
-        for decision in decisions:
+        for decision in made:
             self._book.accept(decision)
+        return made
 
     def _select(self, prepared: PreparedBatch, plan: _Plan) -> None:
         """What of a prepared batch belongs to tables that are still captured."""

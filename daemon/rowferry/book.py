@@ -6,13 +6,13 @@ loader changes the book; the statements commit together with the checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from rowferry.changes import Statement
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
-from rowferry.destination import add_columns, columns_of, create_table, differences
+from rowferry.destination import Session, add_columns, columns_of, create_table, differences, run_groups
 from rowferry.errors import TableStopped
 from rowferry.table_schema import TableId, TableSchema, diff
 
@@ -167,6 +167,30 @@ def _upgraded(table: TableSchema) -> TableStopped:
         reason="the last moment of its TIMESTAMP has moved, which ends every row of a system-versioned table",
         hint=f"Run `mariadb-upgrade` on the source, then `rowferry resync {table.id.name}`",
     )
+
+
+def commit(
+    session: Session, dataset: str, decisions: Sequence[Decision], after: Sequence[Statement]
+) -> tuple[Decision, ...]:
+    """Make decisions true in Postgres, all in one transaction; what they came to be.
+
+    A table that Postgres cannot make stops, and the others go on. Raises what `destination.run_all` raises.
+    """
+    found = list(decisions)
+
+    def instead(place: int, state: str) -> Sequence[Statement]:
+        table = found[place].record.table
+        error = TableStopped(
+            "make the destination table",
+            f"table {table.id}",
+            reason=f"Postgres refuses its definition (SQLSTATE {state})",
+            hint=f"Exclude it, or mend what Postgres cannot have; then run `rowferry resync {table.id.name}`",
+        )
+        found[place] = stop(dataset, found[place].record, str(error))
+        return found[place].statements
+
+    run_groups(session, [d.statements for d in decisions], after, instead)
+    return tuple(found)
 
 
 def _dropped(dataset: str, record: TableRecord) -> Decision | None:

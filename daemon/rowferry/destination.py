@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import quote as url_quote
 from urllib.parse import urlsplit
@@ -46,6 +46,7 @@ _REFUSALS: Final = {
     "is not permitted to log in": "the user may not log in",
 }
 _ACCESS: Final = ("28", "42501", "3D000")
+_OBJECT_CLASSES: Final = ("0A", "22", "42", "54")
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -125,6 +126,43 @@ def run_all(session: Session, statements: Sequence[Statement]) -> None:
                 run(session, statement)
     except psycopg.Error as error:
         raise translate(error, "write the tracking tables") from None
+
+
+def run_groups(
+    session: Session,
+    groups: Sequence[Sequence[Statement]],
+    after: Sequence[Statement],
+    instead: Callable[[int, str], Sequence[Statement]],
+) -> None:
+    """Execute groups of statements in one transaction; one whose DDL Postgres refuses is undone and replaced.
+
+    instead: from the group's place and Postgres's code to what is executed in its stead. Raises what
+    `run_all` raises.
+    """
+    try:
+        with session.transaction():
+            for place, group in enumerate(groups):
+                refusal = _refusal_of(session, group)
+                for statement in instead(place, refusal) if refusal else ():
+                    run(session, statement)
+            for statement in after:
+                run(session, statement)
+    except psycopg.Error as error:
+        raise translate(error, "write the tracking tables") from None
+
+
+def _refusal_of(session: Session, group: Sequence[Statement]) -> str:
+    """Execute a group; "", or Postgres's code if the fault is in what was asked (then nothing was done)."""
+    try:
+        with session.transaction():
+            for statement in group:
+                run(session, statement)
+    except psycopg.Error as error:
+        state = error.sqlstate or ""
+        if not state.startswith(_OBJECT_CLASSES) or state in _ACCESS:
+            raise
+        return state
+    return ""
 
 
 def fetch(session: Session, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:

@@ -16,8 +16,7 @@ from typing import Any
 from pymysql.connections import Connection
 
 from rowferry.applier import Catalogue
-from rowferry.book import Decision, TableBook, adopt, reconcile
-from rowferry.changes import Statement
+from rowferry.book import Decision, TableBook, adopt, commit, reconcile
 from rowferry.checkpoint import (
     Checkpoint,
     TableStatus,
@@ -165,17 +164,13 @@ def _bring_up_to_date(
         decision = _decide(session, book, table, found, last)
         if decision is not None:
             decisions.append(decision)
-    statements: list[Statement] = []
-    if gone:
-        statements = [forget_tables(dataset, gone), forget_entries(dataset, gone)]
-    statements += [s for d in decisions for s in d.statements]
-    if statements:
-        run_all(session, statements)
-    for decision in decisions:
+    forgetting = [forget_tables(dataset, gone), forget_entries(dataset, gone)] if gone else []
+    made = commit(session, dataset, decisions, forgetting) if decisions or gone else ()
+    for decision in made:
         book.accept(decision)
     for record in book.with_status(TableStatus.COPYING):
         book.next_generation(record.table.id)
-    return tuple(decisions)
+    return made
 
 
 def _require_tables(settings: Settings, found: Mapping[TableId, TableSchema]) -> None:
