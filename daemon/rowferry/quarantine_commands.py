@@ -128,6 +128,19 @@ def retry_entries(settings: Settings, tables: Collection[str]) -> Retried:
     return result
 
 
+def _select(table: TableSchema, keys: Sequence[tuple[str, ...]]) -> str:
+    try:
+        return rows_select(table, keys)
+    except ValueError:
+        name = table.id.name
+        raise RowferryError(
+            "read rows again",
+            f"table {table.id}",
+            reason="its key is another one than when they were set aside",
+            hint=f"Run `rowferry resync {name}`, or `rowferry quarantine drop {name}`",
+        ) from None
+
+
 def _retry(
     settings: Settings,
     opened: Opened,
@@ -135,9 +148,9 @@ def _retry(
     table: TableSchema,
     keys: Sequence[tuple[str, ...]],
 ) -> Retried:
-    form = select_form(table)
+    form, select = select_form(table), _select(table, keys)
     with connect_for_copy(settings.source) as connection:
-        found = query(connection, rows_select(table, keys))
+        found = query(connection, select)
     carried = carry(form, found, settings.quarantine)
     mark = ChunkMark(table.id, opened.book.next_generation(table.id), None, len(found), done=False)
     batch = MicroBatch()

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rowferry.errors import RowferryError
 from rowferry.key_sql import rows_select
+from rowferry.quarantine_commands import _select
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType, TableId, TableSchema
 
 KINDS = {
@@ -107,3 +109,7 @@ def test_many_rows_are_asked_for_at_once() -> None:
     assert statement.endswith("WHERE (`a` = 1 AND `k` = 2) OR (`a` = 3 AND `k` = 4)")
     with pytest.raises(ValueError, match="shorter"):
         rows_select(table_with(KINDS["bigint"]), [("1",)])
+    for wrong in (("1",), ("1", "secret")):
+        with pytest.raises(RowferryError, match="its key is another one") as caught:
+            _select(table_with(KINDS["bigint"]), [wrong])
+        assert "secret" not in str(caught.value)

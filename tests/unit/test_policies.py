@@ -228,6 +228,7 @@ def test_texts_of_different_keys_differ(values: list[str]) -> None:
     raw = texts_of_keys(pa.array([b"J", *(v.encode() for v in values)], pa.large_binary()), key_column(CHAR))
     assert len({*texts, *raw}) == 5
     assert not any(t.startswith("hex:") for t in texts)
+    assert raw[0] == "hex:4a"
 
 
 @given(st.integers(-(2**31), 2**31 - 1), st.integers(0, 4))
