@@ -7,6 +7,8 @@ printed, to be run by hand.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, Unpack
@@ -26,18 +28,12 @@ def test_generated_tables_are_copied_and_followed(
     source: RunningServer, destination: RunningServer, tmp_path: Path
 ) -> None:
     """Whatever the source stores, by both ways in, is what the destination holds, under the same names."""
-    numbers = iter(range(10_000))
 
     @examples(2)
     @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
-        folder = tmp_path / str(next(numbers))
-        folder.mkdir()
-        with (
-            fresh_source_database(source, "made") as here,
-            fresh_destination_database(destination, "made") as there,
-        ):
-            copy_and_follow(Ferry(here, there, folder), made)
+        with fresh_ferry(source, destination, tmp_path) as ferry:
+            copy_and_follow(ferry, made)
 
     check()
 
@@ -46,21 +42,28 @@ def test_generated_tables_are_followed_under_other_names_and_types(
     source: RunningServer, destination: RunningServer, tmp_path: Path
 ) -> None:
     """Names of 63 bytes that were given by hand, numbers and times as text, and dates in place of none."""
-    numbers = iter(range(10_000))
 
     @examples(1)
     @given(tables(server_of(source), FAMILIES, count=12))
     def check(made: list[Table]) -> None:
-        folder = tmp_path / str(next(numbers))
-        folder.mkdir()
-        with (
-            fresh_source_database(source, "made") as here,
-            fresh_destination_database(destination, "made") as there,
-        ):
-            settings, expected = other_names_and_types(made)
-            copy_and_follow(Ferry(here, there, folder, settings), made, **expected)
+        settings, expected = other_names_and_types(made)
+        with fresh_ferry(source, destination, tmp_path) as ferry:
+            ferry.settings |= settings
+            copy_and_follow(ferry, made, **expected)
 
     check()
+
+
+@contextmanager
+def fresh_ferry(source: RunningServer, destination: RunningServer, folder: Path) -> Iterator[Ferry]:
+    """One between two databases of its own, with a state folder of its own."""
+    with (
+        fresh_source_database(source, "made") as here,
+        fresh_destination_database(destination, "made") as there,
+    ):
+        state = folder / here.name
+        state.mkdir()
+        yield Ferry(here, there, state)
 
 
 GLOB_CHARACTERS: Final = set("*?[")
