@@ -38,8 +38,9 @@ def test_json_columns_are_kept_equal(ferry: Ferry, source: RunningServer) -> Non
 
 
 def test_the_nul_character_in_json_stops_its_table(mysql_ferry: Ferry) -> None:
-    """jsonb cannot hold it; the message names the column and no value, and resync mends it."""
+    """By that policy: the message names column and key and no value, and resync mends it."""
     ferry = mysql_ferry
+    ferry.settings["ROWFERRY_COLUMNS"] = '{"*": {"j": {"invalid_text": "stop"}}}'
     ferry.source.run(
         "CREATE TABLE copied (id bigint PRIMARY KEY, j json)",
         "CREATE TABLE streamed (id bigint PRIMARY KEY, j json)",
@@ -51,7 +52,8 @@ def test_the_nul_character_in_json_stops_its_table(mysql_ferry: Ferry) -> None:
     log = ferry.run("run", "--until-caught-up").stderr
     for table in ("copied", "streamed"):
         assert ferry.tracked("state", table) == "stopped"
-        assert "column j): it holds the character U+0000" in ferry.tracked("error", table)
+        assert "column j, row with key id=" in ferry.tracked("error", table)
+        assert "it holds the character U+0000" in ferry.tracked("error", table)
         ferry.source.run(f"UPDATE {table} SET j = '[]'")
     assert "canary" not in log
     assert ferry.run("resync", "copied", "streamed").returncode == 0

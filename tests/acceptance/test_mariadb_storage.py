@@ -9,7 +9,8 @@ import pytest
 
 from tests.acceptance.harness import Ferry
 
-SOURCES = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_10_11", "mariadb_11_8"], indirect=True)
+OLDEST = pytest.mark.parametrize("source", ["mariadb_10_5"], indirect=True)
+BOTH_ENDS = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_11_8"], indirect=True)
 FRACTIONS = range(7)
 TIMES = ", ".join(f"t{n} time({n}), d{n} datetime({n}), s{n} timestamp({n}) NULL" for n in FRACTIONS)
 LIMITS = (
@@ -41,7 +42,7 @@ def times(moved: int) -> list[str]:
     return rows
 
 
-@SOURCES
+@BOTH_ENDS
 def test_old_temporal_storage_is_carried(ferry: Ferry) -> None:
     """Every fraction, in the key too: copied, streamed, and moved to the new storage by an ALTER TABLE."""
     with old_format(ferry):
@@ -65,7 +66,7 @@ def test_old_temporal_storage_is_carried(ferry: Ferry) -> None:
     ferry.assert_equal()
 
 
-@SOURCES
+@OLDEST
 def test_rows_of_digits_that_the_catalogue_no_longer_has_do_not_stay(ferry: Ferry) -> None:
     """TIME(3) and TIME(4) take as many bytes, and what was read wrongly is replaced or swept."""
     with old_format(ferry):
@@ -110,7 +111,7 @@ ENGINES = {
 }
 
 
-@SOURCES
+@BOTH_ENDS
 def test_compressed_columns_are_carried(ferry: Ferry) -> None:
     """Copied and streamed, however the session compresses; and plain again after an ALTER TABLE."""
     rows = ", ".join(f"({number}, {row})" for number, row in enumerate(VALUES))

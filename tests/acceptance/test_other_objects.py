@@ -6,7 +6,7 @@ import pytest
 
 from tests.acceptance.harness import Ferry
 
-MARIADB = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_10_11", "mariadb_11_8"], indirect=True)
+MARIADB = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_11_8"], indirect=True)
 GOOD = ("CREATE TABLE good (id bigint PRIMARY KEY, n int)", "INSERT INTO good VALUES (1, 1)")
 
 

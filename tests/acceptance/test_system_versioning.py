@@ -23,6 +23,7 @@ from tests.acceptance.harness import Ferry, wait_until
 if TYPE_CHECKING:
     from tests.conftest import GetServer
 
+OLDEST = pytest.mark.parametrize("source", ["mariadb_10_5"], indirect=True)
 EACH = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_10_11", "mariadb_11_8"], indirect=True)
 EXPLICIT = (
     "id int PRIMARY KEY, began timestamp(6) GENERATED ALWAYS AS ROW START{how}, n int, t varchar(20),"
@@ -105,7 +106,7 @@ def test_current_rows_are_copied_and_followed(ferry: Ferry) -> None:
     assert {ferry.tracked("state", table) for table in TABLES} == {"streaming"}
 
 
-@EACH
+@OLDEST
 def test_what_is_counted_is_what_happened_to_current_rows(ferry: Ferry) -> None:
     """A version that goes into history is no row of the copy, and no change of it."""
     ferry.source.run(f"CREATE TABLE t {TABLES['implicit']}", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b')")
@@ -256,7 +257,7 @@ def test_changes_during_the_copy(ferry: Ferry) -> None:
 
 @pytest.mark.parametrize(
     ("source", "point"),
-    [("mariadb_10_5", "load-staged"), ("mariadb_10_11", "before-commit"), ("mariadb_11_8", "after-commit")],
+    [("mariadb_10_5", "load-staged"), ("mariadb_11_8", "after-commit")],
     indirect=["source"],
 )
 def test_killed_in_between(ferry: Ferry, point: str) -> None:
@@ -274,7 +275,7 @@ def test_killed_in_between(ferry: Ferry, point: str) -> None:
     ferry.assert_equal()
 
 
-@EACH
+@OLDEST
 def test_transaction_precise_versioning_stops_its_table(ferry: Ferry) -> None:
     """Its changes reach no row event, whatever binlog_format is; the others go on, triggers included."""
     ferry.source.run(
@@ -300,7 +301,7 @@ def test_transaction_precise_versioning_stops_its_table(ferry: Ferry) -> None:
     assert ferry.tracked("state", "good") == ferry.tracked("state", "written") == "streaming"
 
 
-@EACH
+@OLDEST
 def test_the_copy_is_of_the_present(ferry: Ferry) -> None:
     """Even if the server shows every new session the past (system_versioning_asof)."""
     ferry.source.run(f"CREATE TABLE t {TABLES['implicit']}", "INSERT INTO t VALUES (1, 1, 'a'), (2, 2, 'b')")
