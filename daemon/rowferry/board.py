@@ -156,6 +156,8 @@ class Board:
             position=str(attempt.source.checkpoint.position),
             tables=len(attempt.book.records),
         )
+        for section in attempt.source.unused:
+            self._log.warning("setting_fits_nothing", setting=section)
         self._refresh(attempt)
 
     def _note_regression(self, position: BinlogPosition) -> None:

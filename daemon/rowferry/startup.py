@@ -30,6 +30,7 @@ from rowferry.checkpoint import (
     save_checkpoint,
     take_epoch,
 )
+from rowferry.column_settings import unused
 from rowferry.destination import Session, existing_columns, run_all, take_lock
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ConfigurationError, PositionLost
@@ -51,7 +52,11 @@ from rowferry.table_schema import TableId, TableSchema
 
 @dataclass(slots=True)
 class Opened:
-    """Both ends, open. decisions: what the start did to tables. head: the binlog's end at the start."""
+    """Both ends, open.
+
+    decisions: what the start did to tables. head: the binlog's end at the start. unused: sections of the
+    settings that fit no column of the source.
+    """
 
     settings: Settings
     session: Session
@@ -62,6 +67,7 @@ class Opened:
     head: BinlogPosition
     decisions: tuple[Decision, ...]
     catalogue: Catalogue
+    unused: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -106,12 +112,14 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
         checkpoint = replace(checkpoint, flavor=server.flavor, position=head)
         run_all(session, [save_checkpoint(dataset, checkpoint)])
     book = TableBook(dataset)
-    decisions = _bring_up_to_date(settings, session, control, book, checkpoint.load_id)
+    found = read_configured(control, settings)
+    unfit = tuple(unused(settings.columns, settings.tables.rename, list(found.values())))
+    decisions = _bring_up_to_date(settings, session, found, book, checkpoint.load_id)
 
     def catalogue(touched: Any) -> Any:
         return read_configured(control, settings, touched)
 
-    return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue)
+    return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue, unfit)
 
 
 def _first(session: Session, settings: Settings, server: SourceServer, head: BinlogPosition) -> Checkpoint:
@@ -150,10 +158,13 @@ def _require_same_history(
 
 
 def _bring_up_to_date(
-    settings: Settings, session: Session, control: Connection[Any], book: TableBook, load_id: str
+    settings: Settings,
+    session: Session,
+    found: Mapping[TableId, TableSchema],
+    book: TableBook,
+    load_id: str,
 ) -> tuple[Decision, ...]:
     dataset = settings.destination.dataset
-    found = read_configured(control, settings)
     _require_tables(settings, found)
     records = {r.table.id: r for r in read_tables(session, dataset).values()}
     gone = [t.name for t in records if not selected(t.name, settings.tables)]

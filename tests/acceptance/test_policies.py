@@ -241,7 +241,10 @@ def test_a_changed_policy_copies_the_table_again(ferry: Ferry) -> None:
     ferry.catch_up()
     days = "SELECT day::text FROM raw.visits ORDER BY id"
     assert ferry.destination.rows(days) == [(None,), ("2024-01-01",)]
-    ferry.catch_up(**columns(**{"v*": {"d*": {"zero_dates": "1900-01-01"}}}))
+    sections = columns(**{"v*": {"d*": {"zero_dates": "1900-01-01"}}, "visit": {"day": {"type": "text"}}})
+    log = ferry.catch_up(**sections).stderr
+    assert "setting_fits_nothing" in log
+    assert "columns.visit.day" in log
     assert ferry.destination.rows(days) == [("1900-01-01",), ("2024-01-01",)]
 
 
