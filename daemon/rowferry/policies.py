@@ -7,6 +7,7 @@ Both ways in go through here, so that a policy gives the same value in a copy an
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ from rowferry.zero_dates import Render, select_text, wire_text
 
 SET_ASIDE: Final = ("stop", "quarantine")
 _MARKS: Final = ("hex:", "text:")
+_EMPTY_LABEL: Final = re.compile(r"[(,]''[,)]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,9 @@ def select_column(column: Column, *, key: bool) -> ColumnConverter:
 
 
 def _made(column: Column, key: bool, base: Converter, zero_text: Render | None) -> ColumnConverter:
+    if key and column.type.base in ("enum", "set") and _EMPTY_LABEL.search(column.type.text):
+        reason = "a key with an empty label, which an invalid value of number 0 prints as, too"
+        raise UnsupportedType(f"column {column.name}: {reason}")
     cast = override_cast(column, key=key)
     literal = None if key else zero_literal(column)
     return ColumnConverter(column, key, base, cast, zero_text, literal)

@@ -247,3 +247,24 @@ def test_an_override_that_is_not_on_offer_is_refused_by_both_ways() -> None:
         select_column(column, key=False)
     with pytest.raises(UnsupportedType, match="cannot be had as jsonb"):
         binlog_column(wired(10), column, key=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "fits"),
+    [
+        ("enum('','a')", True, False),
+        ("enum('a','')", True, False),
+        ("set('')", True, False),
+        ("enum('','a')", False, True),
+        ("enum('a','it''s')", True, True),
+        ("set('a','b')", True, True),
+    ],
+)
+def test_a_key_with_an_empty_label_is_refused(text: str, key: bool, fits: bool) -> None:
+    """The number 0 prints as '' too: two keys of the source would be one."""
+    column = key_column(ColumnType(text.partition("(")[0], length=3, charset="utf8mb4", text=text))
+    if fits:
+        assert select_column(column, key=key).key is key
+        return
+    with pytest.raises(UnsupportedType, match="empty label"):
+        select_column(column, key=key)
