@@ -30,8 +30,8 @@ from rowferry.checkpoint import (
     sweep,
 )
 from rowferry.ddl import effect
-from rowferry.destination import Session, existing_columns, run_all
-from rowferry.errors import StreamStopped, TableStopped
+from rowferry.destination import Session, existing_columns, existing_owner, run_all
+from rowferry.errors import StreamStopped, TableRefused, TableStopped
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineBook, QuarantineChange, sweep_quarantine
@@ -183,14 +183,21 @@ class Applier:
         decisions = self._decide(change)
         return self._commit_decisions(decisions, change.end)
 
-    def stop_table(self, table: TableId, error: str) -> tuple[Decision, ...]:
-        """Stop a table that the destination refuses; its rows stay as of the checkpoint."""
-        source = self._book.at_destination(table)
-        record = self._book.captured(source) if source is not None else None
+    def refused(self, error: TableRefused) -> tuple[Decision, ...]:
+        """Stop the table whose rows the destination refuses; they stay as of the checkpoint."""
+        table = self._book.at_destination(error.table)
+        record = self._book.captured(table) if table is not None else None
         if record is None:
-            raise StreamStopped("stop a table", f"table {table}", reason="it is not captured")
-        decision = stop(self._book.dataset, record, error)
-        return self._commit_decisions((decision,), self.checkpoint.position)
+            raise StreamStopped("stop a table", f"table {error.table}", reason="it is not captured")
+        name = record.table.id.name
+        hint = (
+            f'None of its rows was loaded: mend or drop "{error.table.name}" in the destination,'
+            f" then run `rowferry resync {name}`"
+        )
+        told = TableStopped(error.operation, f"table {record.table.id}", reason=error.reason, hint=hint)
+        return self._commit_decisions(
+            (stop(self._book.dataset, record, str(told)),), self.checkpoint.position
+        )
 
     def fault(self, fault: TableFault) -> tuple[Decision, ...]:
         """Deal with a table whose rows do not fit: follow its layout if that explains it, else stop it."""
@@ -223,8 +230,10 @@ class Applier:
             return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
         if now is None:
             return None
-        existing = existing_columns(self._session, dataset, now.as_destination().id.name)
-        return adopt(dataset, now, existing, self.last_load_id)
+        there = now.as_destination().id.name
+        existing = existing_columns(self._session, dataset, there)
+        owner = existing_owner(self._session, dataset, there)
+        return adopt(dataset, now, existing, self.last_load_id, owner)
 
     def _commit_decisions(
         self, decisions: tuple[Decision, ...], position: BinlogPosition

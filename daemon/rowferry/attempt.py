@@ -172,7 +172,7 @@ class Attempt:
                 applied = self.applier.apply(prepared)
                 break
             except TableRefused as error:
-                self._decided(self.applier.stop_table(error.table, str(error)), "load")
+                self._decided(self.applier.refused(error), "load")
         self._committed(applied)
 
     def _committed(self, applied: Applied) -> None:

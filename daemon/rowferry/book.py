@@ -12,7 +12,15 @@ from itertools import count
 
 from rowferry.changes import Statement
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
-from rowferry.destination import Session, add_columns, columns_of, create_table, differences, run_groups
+from rowferry.destination import (
+    Session,
+    add_columns,
+    columns_of,
+    create_table,
+    differences,
+    mark_owner,
+    run_groups,
+)
 from rowferry.errors import TableStopped
 from rowferry.table_schema import TableId, TableSchema, diff
 
@@ -83,23 +91,42 @@ class TableBook:
         return [r for r in self.records.values() if r.status is status]
 
 
-def adopt(dataset: str, table: TableSchema, existing: Mapping[str, str], load_id: str) -> Decision:
+def adopt(
+    dataset: str, table: TableSchema, existing: Mapping[str, str], load_id: str, owner: str = ""
+) -> Decision:
     """A table that is new to the book: make or complete its destination table, and copy it.
 
-    existing: columns of a destination table that is already there. load_id: the last one in use.
+    existing: columns of a destination table that is already there. owner: the source table that it was
+    made for, "" if it does not say. load_id: the last one in use.
     """
     try:
         columns_of(table)
+        _require_own(table, existing, owner)
         if problem := differences(dict(existing), table):
             there, name = table.target or table.id.name, table.id.name
             hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
             raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
         missing = [c for c in table.columns if existing and (c.target or c.name) not in existing]
-        ddl = [create_table(dataset, table)]
+        ddl = [create_table(dataset, table), mark_owner(dataset, table)]
         ddl += [add_columns(dataset, table, missing)] if missing else []
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
     return _copied(dataset, table, ddl, load_id, "new table")
+
+
+def _require_own(table: TableSchema, existing: Mapping[str, str], owner: str) -> None:
+    """Raise TableStopped for a destination table of somebody else, whose rows a copy would sweep out."""
+    there, name = table.target or table.id.name, table.id.name
+    if not existing or owner == str(table.id) or (not owner and not table.target):
+        return
+    raise TableStopped(
+        "copy",
+        f"table {table.id}",
+        reason=f"the destination has a table {there} already, "
+        + (f"the copy of {owner}" if owner else "which Rowferry did not make"),
+        hint=f"Give tables.rename.{name} another name, or drop {there} in the destination;"
+        f" then run `rowferry resync {name}`",
+    )
 
 
 def reconcile(
@@ -117,7 +144,7 @@ def reconcile(
     made: list[Statement] = []
     if now.obstacle or record.status is TableStatus.DROPPED:  # it may never have had a destination table
         try:
-            made = [create_table(dataset, now)]
+            made = [create_table(dataset, now), mark_owner(dataset, now)]
         except TableStopped as error:
             return stop(dataset, record, str(error))
     change = diff(record.table, now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -20,6 +20,8 @@ from rowferry.overrides import as_text
 from rowferry.policies import ColumnConverter
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import TableSchema
+
+_SETTINGS: Final = {"zero_date": "zero_dates", "invalid_text": "invalid_text", "misfit": "misfits"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +132,9 @@ def refused(form: Form, error: ValueNotCarriable, reason: str, row: RawRow) -> R
         error.kind,
         f"table {table}, column {error.column}, row with key {key}",
         reason=reason,
-        hint="Mend the row in the source, or give the column a policy (columns.TABLE.COLUMN in the"
-        f" settings), then run `rowferry resync {table.name}`",
+        hint="Mend the row in the source, or have such rows set aside"
+        f" (columns.{table.name}.{error.column}.{_SETTINGS[error.kind]} = quarantine);"
+        f" then run `rowferry resync {table.name}`",
     )
 
 

@@ -29,11 +29,12 @@ from rowferry.errors import (
 from rowferry.overrides import column_type
 from rowferry.policies import select_column
 from rowferry.settings import DestinationSettings, mask_url
-from rowferry.table_schema import Column, TableSchema
+from rowferry.table_schema import NO_POLICY, Column, TableSchema
 from rowferry.types import UnsupportedType
 
 LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
+OWNER_PREFIX: Final = "Copied by Rowferry from "
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 MAX_NAME_BYTES: Final = 63
 LOCK_PATIENCE_SECONDS: Final = 2.0
@@ -107,6 +108,11 @@ def _first_line(error: psycopg.Error) -> str:
 def name(*parts: str) -> str:
     """A quoted, qualified name for a statement that has parameters (so that % is doubled)."""
     return sql.Identifier(*parts).as_string(None).replace("%", "%%")
+
+
+def literal(text: str) -> str:
+    """A quoted text for DDL, which takes no parameters; `%` is doubled, as in `name`."""
+    return sql.Literal(text).as_string(None).replace("%", "%%")
 
 
 def run(session: Session, statement: Statement) -> int:
@@ -184,7 +190,12 @@ def take_lock(session: Session, dataset: str) -> None:
         if time.monotonic() < deadline:
             time.sleep(0.1)
             continue
-        raise LockHeld("start", f"dataset {dataset}", reason="another instance of Rowferry is running on it")
+        raise LockHeld(
+            "start",
+            f"dataset {dataset}",
+            reason="another instance of Rowferry is running on it",
+            hint="Stop that one first (the daemon, as a rule)",
+        )
 
 
 def _try_lock(session: Session, dataset: str) -> bool:
@@ -236,7 +247,8 @@ def _check_name(table: TableSchema, text: str, owner: str, setting: str) -> None
     elif owner:
         reason = f"the name {text} is {owner}'s own: it is reserved"
     if reason:
-        raise TableStopped("copy", f"table {table.id}", reason=reason, hint=f"Set {setting} to another name")
+        hint = f"Set {setting} to another name, then run `rowferry resync {table.id.name}`"
+        raise TableStopped("copy", f"table {table.id}", reason=reason, hint=hint)
 
 
 def _name_there(column: Column) -> str:
@@ -248,7 +260,10 @@ def _postgres_type(table: TableSchema, column: Column) -> str:
         select_column(column, key=column.name in table.key)
         return column_type(column).postgres
     except UnsupportedType as error:
-        raise TableStopped("copy", f"table {table.id}, column {column.name}", reason=str(error)) from None
+        chosen = column.policy != NO_POLICY
+        hint = f"Mend columns.{table.id.name}.{column.name} in the settings" if chosen else ""
+        where = f"table {table.id}, column {column.name}"
+        raise TableStopped("copy", where, reason=str(error), hint=hint) from None
 
 
 def create_table(dataset: str, table: TableSchema) -> Statement:
@@ -260,6 +275,24 @@ def create_table(dataset: str, table: TableSchema) -> Statement:
     parts.append(f"{name(LOAD_ID)} text NOT NULL")
     parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
     return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
+
+
+def mark_owner(dataset: str, table: TableSchema) -> Statement:
+    """Note at the destination table, in its comment, which source table it holds."""
+    there = name(dataset, table.as_destination().id.name)
+    return _ddl(f"COMMENT ON TABLE {there} IS {literal(OWNER_PREFIX + str(table.id))}")
+
+
+def existing_owner(session: Session, dataset: str, table: str) -> str:
+    """The source table that a destination table was made for; "" if it does not say."""
+    rows = fetch(
+        session,
+        "SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
+        [dataset, table],
+    )
+    comment = str(rows[0][0]) if rows else ""
+    return comment.removeprefix(OWNER_PREFIX) if comment.startswith(OWNER_PREFIX) else ""
 
 
 def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> Statement:

@@ -25,7 +25,9 @@ Cast = Callable[[pa.Array, str], pa.Array]
 
 _TEXT: Final = pa.large_string()
 _INTEGERS: Final = {"smallint": pa.int16(), "integer": pa.int32(), "bigint": pa.int64()}
-_NUMBER: Final = re.compile(r"-?[0-9]{1,1000}(\.[0-9]{1,1000})?\Z")
+_NUMBER: Final = re.compile(r"(?!-0(\.0*)?\Z)-?(0|[1-9][0-9]{0,999})(\.[0-9]{1,1000})?\Z")
+"""As a number is printed: no sign, zero or point that reading it would lose."""
+_BITS: Final = re.compile(r"[01]+\Z")
 _CLOCK: Final = r"^([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?$"
 _UUID: Final = re.compile(r"(\{)?[0-9a-fA-F]{8}(-)?([0-9a-fA-F]{4}(?(2)-)){3}[0-9a-fA-F]{12}(?(1)\})")
 """As Postgres takes it too; Python's own reader takes signs, blanks and `_` for digits."""
@@ -181,7 +183,8 @@ def _by_arrow(source: ColumnType, target: DestinationType) -> Cast:
 def _integers_of_text(array: pa.Array, column: str, target: DestinationType, base: int) -> pa.Array:
     try:
         numbers = [None if v is None else int(v, base) for v in array.to_pylist()]
-        if any(v is not None and not _NUMBER.match(v) for v in array.to_pylist()):
+        form = _BITS if base == 2 else _NUMBER
+        if any(v is not None and not form.match(v) for v in array.to_pylist()):
             raise ValueError
         return pa.array(numbers, pa.int64())
     except (ValueError, OverflowError):

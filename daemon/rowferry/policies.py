@@ -25,6 +25,7 @@ from rowferry.zero_dates import Render, select_text, wire_text
 
 SET_ASIDE: Final = ("stop", "quarantine")
 _MARKS: Final = ("hex:", "text:")
+_DATED: Final = ("date", "datetime", "timestamp")
 _EMPTY_LABEL: Final = re.compile(r"[(,]''[,)]")
 
 
@@ -111,13 +112,16 @@ def binlog_column(wire: WireColumn, column: Column, *, key: bool) -> ColumnConve
 
 def select_column(column: Column, *, key: bool) -> ColumnConverter:
     """The converter for the texts of a chunk's SELECT. Raises UnsupportedType."""
-    dated = column.type.base in ("date", "datetime", "timestamp")
+    dated = column.type.base in _DATED
     return _made(column, key, text_converter(column), select_text if dated else None)
 
 
 def _made(column: Column, key: bool, base: Converter, zero_text: Render | None) -> ColumnConverter:
     if key and column.type.base in ("enum", "set") and _EMPTY_LABEL.search(column.type.text):
         reason = "a key with an empty label, which an invalid value of number 0 prints as, too"
+        raise UnsupportedType(f"column {column.name}: {reason}")
+    if key and column.type.base in _DATED and column.policy.zero_dates not in ("null", *SET_ASIDE):
+        reason = "a key column's zero_dates can be stop or quarantine: other values could make one key of two"
         raise UnsupportedType(f"column {column.name}: {reason}")
     cast = override_cast(column, key=key)
     literal = None if key else zero_literal(column)
@@ -127,7 +131,7 @@ def _made(column: Column, key: bool, base: Converter, zero_text: Render | None) 
 def zero_literal(column: Column) -> pa.Scalar | None:
     """What zero dates of the column become, if it is a literal. Raises UnsupportedType if it cannot be."""
     wanted = column.policy.zero_dates
-    if wanted in ("null", *SET_ASIDE) or column.type.base not in ("date", "datetime", "timestamp"):
+    if wanted in ("null", *SET_ASIDE) or column.type.base not in _DATED:
         return None
     arrow = column_type(column).arrow
     if wanted == "keep":

@@ -16,7 +16,7 @@ from typing import Final
 from rowferry.applier import Applier
 from rowferry.batch import ChunkMark, ChunkSegment, MicroBatch
 from rowferry.carry import carry
-from rowferry.checkpoint import has_tracking_tables
+from rowferry.checkpoint import has_tracking_tables, read_tables
 from rowferry.copy import select_form
 from rowferry.destination import connect, run_all
 from rowferry.errors import RowferryError
@@ -54,7 +54,13 @@ def list_entries(settings: Settings, tables: Collection[str]) -> list[Entry]:
                 reason="nothing was copied yet",
                 hint="Run `rowferry run`",
             )
-        return read_entries(session, settings.destination.dataset, tables)
+        known = {r.table.id.name for r in read_tables(session, settings.destination.dataset).values()}
+        entries = read_entries(session, settings.destination.dataset, tables)
+        if unknown := sorted(set(tables) - known - {e.table for e in entries}):
+            reason = "it is not among the copied tables"
+            hint = "`rowferry status` lists them"
+            raise RowferryError("show the quarantine", f"table {unknown[0]}", reason=reason, hint=hint)
+        return entries
 
 
 def render_entries(entries: Sequence[Entry]) -> str:

@@ -17,6 +17,7 @@ from rowferry.changes import LoadReceipt, LoadRequest, RowKind, Statement
 from rowferry.checkpoint import Checkpoint, CopyProgress, TableRecord, TableStatus
 from rowferry.copy import select_form
 from rowferry.errors import StreamStopped
+from rowferry.load.faults import TableLoadFailed
 from rowferry.quarantine import QuarantineBook
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import TableId, TableSchema
@@ -186,7 +187,11 @@ def test_a_table_that_postgres_refuses_stops_under_its_own_name() -> None:
     renamed = TableRecord(replace(table(name="odd"), target="even"), TableStatus.STREAMING)
     taken = TableRecord(table(name="even"), TableStatus.STOPPED)
     at = bench(odd=renamed, even=taken)
-    [decision] = at.applier.stop_table(TableId("clinic", "even"), "refused")
+    error = TableLoadFailed(TableId("clinic", "even"), "42P10")
+    [decision] = at.applier.refused(error)
     assert decision.record.table.id == renamed.table.id
+    assert "(table clinic.odd)" in decision.record.error
+    assert 'drop "even" in the destination' in decision.record.error
+    assert "rowferry resync odd" in decision.record.error
     with pytest.raises(StreamStopped, match="not captured"):
-        at.applier.stop_table(TableId("clinic", "even"), "refused")
+        at.applier.refused(error)

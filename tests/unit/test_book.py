@@ -71,7 +71,8 @@ def require_stop(decision: Decision | None, *words: str) -> None:
 def test_a_new_table_is_made_and_copied() -> None:
     """With the key and the columns of its own that every destination table has."""
     found = require_copy(adopt(DATASET, PATIENT, {}, LOAD), PATIENT)
-    created, _ = found.statements
+    created, owned, _ = found.statements
+    assert owned.text == f'COMMENT ON TABLE "raw"."patient" IS \'Copied by Rowferry from {PATIENT.id}\''
     assert created.text == (
         'CREATE TABLE IF NOT EXISTS "raw"."patient" ("id" integer NOT NULL, "name" varchar(40),'
         ' "_loaded_at" timestamptz NOT NULL, "_dlt_load_id" text NOT NULL, PRIMARY KEY ("id"))'
@@ -80,7 +81,7 @@ def test_a_new_table_is_made_and_copied() -> None:
 
 def test_a_table_that_is_there_already_is_filled_in_place() -> None:
     """Never dropped: views and grants stay. Columns that it lacks are added."""
-    assert len(require_copy(adopt(DATASET, PATIENT, EXISTING, LOAD), PATIENT).statements) == 2
+    assert len(require_copy(adopt(DATASET, PATIENT, EXISTING, LOAD), PATIENT).statements) == 3
     found = require_copy(adopt(DATASET, WIDER, EXISTING, LOAD), WIDER)
     assert [s.text for s in found.statements if s.text.startswith("ALTER")] == [
         'ALTER TABLE "raw"."patient" ADD COLUMN IF NOT EXISTS "age" varchar(40)'
@@ -92,6 +93,26 @@ def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
     """It may be someone's own."""
     found = adopt(DATASET, PATIENT, {**EXISTING, "id": "text"}, LOAD)
     require_stop(found, "column id is text in the destination, integer is needed", "resync patient")
+
+
+@pytest.mark.parametrize(
+    ("schema", "owner", "stops"),
+    [
+        (PATIENT, "", False),
+        (PATIENT, "clinic.patient", False),
+        (PATIENT, "clinic.visit", True),
+        (replace(PATIENT, target="visit"), "", True),
+        (replace(PATIENT, target="visit"), "clinic.visit", True),
+        (replace(PATIENT, target="visit"), "clinic.patient", False),
+    ],
+)
+def test_the_copy_of_another_table_is_left_alone(schema: TableSchema, owner: str, stops: bool) -> None:
+    """Its rows would be swept out at the copy's end; a name that was given must be free, or its own."""
+    found = adopt(DATASET, schema, EXISTING, LOAD, owner)
+    if stops:
+        require_stop(found, "the destination has a table", "resync patient")
+    else:
+        require_copy(found, schema)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +149,7 @@ def test_the_same_layout_with_its_rows_kept_changes_nothing(status: TableStatus)
 def test_the_same_layout_with_doubtful_rows_is_copied_again(status: TableStatus) -> None:
     """TRUNCATE, DROP + CREATE, EXCHANGE PARTITION, a default for old rows: in place, never emptied."""
     found = require_copy(decided(status, PATIENT), PATIENT)
-    assert len(found.statements) == (2 if status is DROPPED else 1)
+    assert len(found.statements) == (3 if status is DROPPED else 1)
 
 
 @pytest.mark.parametrize(

@@ -163,7 +163,9 @@ def number_of(source: str, value: Any) -> Decimal | None:
         whole, point, fraction = value.removeprefix("-").partition(".")
         digits = [whole, fraction] if point else [whole]
         good = all(part and set(part) <= set("0123456789") for part in digits)
-        return Decimal(value) if good else None
+        padded = whole.startswith("0") and whole != "0"
+        minus_zero = good and value.startswith("-") and not int(whole + fraction)
+        return Decimal(value) if good and not padded and not minus_zero else None
     if source == "float":
         return Decimal(str(np.float32(value)))
     return Decimal(str(value)) if source == "double" else Decimal(value)

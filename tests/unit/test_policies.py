@@ -70,7 +70,14 @@ def test_a_zero_date_may_be_refused(policy: str, way: int) -> None:
     assert converter.action("zero_date") == policy
 
 
-@pytest.mark.parametrize("policy", ["null", "keep", "1900-01-01", "stop", "quarantine"])
+@pytest.mark.parametrize("policy", ["keep", "1900-01-01"])
+def test_a_policy_that_a_key_cannot_have_is_refused(policy: str) -> None:
+    """Before the first row, and not passed over."""
+    with pytest.raises(UnsupportedType, match="stop or quarantine"):
+        dates(key=True, zero_dates=policy)
+
+
+@pytest.mark.parametrize("policy", ["null", "stop", "quarantine"])
 def test_a_zero_date_in_a_key_never_becomes_another_value(policy: str) -> None:
     """Two keys would become one: it stops the table, or the row is set aside."""
     for converter in dates(key=True, zero_dates=policy):

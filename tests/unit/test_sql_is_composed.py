@@ -20,15 +20,16 @@ from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 
 PACKAGE = Path(rowferry.__file__).parent
 SQL = re.compile(
-    r"\s*\(?(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|COPY|ADD COLUMN|PRIMARY KEY|"
-    r"CAST|CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
+    r"\s*\(?(SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE|ALTER|DROP|TRUNCATE|COPY|COMMENT|ADD COLUMN|"
+    r"PRIMARY KEY|CAST|CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
 )
 ALLOWED = {
     "checkpoint": r"name\(.*\)",
     "quarantine": r"name\(.*\)",
     "resync": r"name\(.*\)",
     "status": r"name\(.*\)",
-    "destination": r"name\(.*\)|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)|kinds\[n\]",
+    "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
+    r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|_after\(table, last_key\)",
     "key_sql": r"qualified\(table\)|columns",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
