@@ -136,9 +136,13 @@ def test_the_operator_sees_them_everywhere_and_never_their_values(ferry: Ferry) 
     for text in (log, shown, status, json.dumps(entry)):
         assert "secret" not in text
     assert "rows_set_aside" in log
-    assert ferry.run("quarantine", "list", "other").stdout == "no rows are set aside\n"
+    for action in ("list", "drop", "retry"):
+        unknown = ferry.run("quarantine", action, "ntoes")
+        assert unknown.returncode == 1
+        assert "table ntoes): it is not among the copied tables" in unknown.stderr
     assert ferry.run("quarantine", "drop").returncode == 2
     assert ferry.run("quarantine", "drop", "--all").stdout == "1 entries dropped\n"
+    assert ferry.run("quarantine", "list", "notes").stdout == "no rows are set aside\n"
 
 
 @MARIADB
