@@ -101,7 +101,9 @@ def to_columns(stretch: Stretch) -> Callable[[RowEvent], int]:
     open_segment: list[StreamSegment] = []
 
     def consume(event: RowEvent) -> int:
-        route = routes.setdefault(id(event.layout), make_route(stretch.table, event.layout))
+        route = routes.get(id(event.layout))
+        if route is None:  # as the daemon does: once for each layout
+            route = routes[id(event.layout)] = make_route(stretch.table, event.layout)
         if not open_segment or open_segment[0].route is not route:
             open_segment[:] = [StreamSegment(route)]
         segment = open_segment[0]
