@@ -230,7 +230,7 @@ class Applier:
             return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
         if now is None:
             return None
-        there = now.as_destination().id.name
+        there = now.there
         existing = existing_columns(self._session, dataset, there)
         owner = existing_owner(self._session, dataset, there)
         return adopt(dataset, now, existing, self.last_load_id, owner)
@@ -292,7 +292,7 @@ class Applier:
             finished = replace(record, status=TableStatus.STREAMING)
             plan.finished.append(table)
             plan.decisions.append(Decision(finished, (), reason="copied"))
-            there = record.table.as_destination().id.name
+            there = record.table.there
             plan.statements += [
                 sweep(dataset, there, record.copy.began),
                 sweep_quarantine(dataset, table.name, record.copy.began),

@@ -72,7 +72,7 @@ def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assemb
 
 def as_destination(load: TableLoad) -> TableLoad:
     """The same load with the names that table and columns have in the destination."""
-    names = {c.name: c.target or c.name for c in load.table.columns}
+    names = {c.name: c.there for c in load.table.columns}
     upserts, deletes = (
         rows.rename_columns([names[n] for n in rows.column_names]) for rows in (load.upserts, load.deletes)
     )

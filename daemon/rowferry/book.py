@@ -103,10 +103,10 @@ def adopt(
         columns_of(table)
         _require_own(table, existing, owner)
         if problem := differences(dict(existing), table):
-            there, name = table.target or table.id.name, table.id.name
+            there, name = table.there, table.id.name
             hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
             raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
-        missing = [c for c in table.columns if existing and (c.target or c.name) not in existing]
+        missing = [c for c in table.columns if existing and c.there not in existing]
         ddl = [create_table(dataset, table), mark_owner(dataset, table)]
         ddl += [add_columns(dataset, table, missing)] if missing else []
     except TableStopped as error:
@@ -116,7 +116,7 @@ def adopt(
 
 def _require_own(table: TableSchema, existing: Mapping[str, str], owner: str) -> None:
     """Raise TableStopped for a destination table of somebody else, whose rows a copy would sweep out."""
-    there, name = table.target or table.id.name, table.id.name
+    there, name = table.there, table.id.name
     if not existing or owner == str(table.id) or (not owner and not table.target):
         return
     raise TableStopped(

@@ -17,6 +17,7 @@ import psycopg
 from psycopg import sql
 
 from rowferry.changes import Statement
+from rowferry.column_settings import MAX_NAME_BYTES
 from rowferry.errors import (
     ConfigurationError,
     FencedOff,
@@ -36,7 +37,6 @@ LOADED_AT: Final = "_loaded_at"
 LOAD_ID: Final = "_dlt_load_id"
 OWNER_PREFIX: Final = "Copied by Rowferry from "
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
-MAX_NAME_BYTES: Final = 63
 LOCK_PATIENCE_SECONDS: Final = 2.0
 _REFUSALS: Final = {
     "password authentication failed": "the password is wrong",
@@ -219,21 +219,21 @@ def columns_of(table: TableSchema) -> list[tuple[str, str]]:
     if table.obstacle:
         raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")
     _check_names(table)
-    return [(_name_there(c), _postgres_type(table, c)) for c in table.columns]
+    return [(c.there, _postgres_type(table, c)) for c in table.columns]
 
 
 def _check_names(table: TableSchema) -> None:
     """Raise TableStopped, saying which setting gives another name, for names that cannot be."""
     named = table.id.name
-    there = table.target or named
+    there = table.there
     owner = "Rowferry" if there.startswith(("_rowferry_", "_dlt_")) else ""
     _check_name(table, there, owner, f"tables.rename.{named}")
     for column in table.columns:
-        there = _name_there(column)
+        there = column.there
         owner = "Rowferry" if there in (LOADED_AT, LOAD_ID) else ""
         owner = "Postgres" if there in SYSTEM_COLUMNS else owner
         _check_name(table, there, owner, f"columns.{named}.{column.name}.name")
-    twice = [n for n, uses in Counter(map(_name_there, table.columns)).items() if uses > 1]
+    twice = [n for n, uses in Counter(c.there for c in table.columns).items() if uses > 1]
     if twice:
         reason = f"two columns would have the name {twice[0]}"
         raise TableStopped("copy", f"table {table.id}", reason=reason, hint="Look at columns.*.name")
@@ -249,10 +249,6 @@ def _check_name(table: TableSchema, text: str, owner: str, setting: str) -> None
     if reason:
         hint = f"Set {setting} to another name, then run `rowferry resync {table.id.name}`"
         raise TableStopped("copy", f"table {table.id}", reason=reason, hint=hint)
-
-
-def _name_there(column: Column) -> str:
-    return column.target or column.name
 
 
 def _postgres_type(table: TableSchema, column: Column) -> str:
@@ -279,7 +275,7 @@ def create_table(dataset: str, table: TableSchema) -> Statement:
 
 def mark_owner(dataset: str, table: TableSchema) -> Statement:
     """Note at the destination table, in its comment, which source table it holds."""
-    there = name(dataset, table.as_destination().id.name)
+    there = name(dataset, table.there)
     return _ddl(f"COMMENT ON TABLE {there} IS {literal(OWNER_PREFIX + str(table.id))}")
 
 
@@ -298,9 +294,9 @@ def existing_owner(session: Session, dataset: str, table: str) -> str:
 def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> Statement:
     """Add columns, nullable, to the destination table. Raises TableStopped."""
     kinds = dict(columns_of(table))
-    names = [_name_there(c) for c in columns]
+    names = [c.there for c in columns]
     parts = [f"ADD COLUMN IF NOT EXISTS {name(n)} {kinds[n]}" for n in names]
-    return _ddl(f"ALTER TABLE {name(dataset, table.as_destination().id.name)} {', '.join(parts)}")
+    return _ddl(f"ALTER TABLE {name(dataset, table.there)} {', '.join(parts)}")
 
 
 def _ddl(text: str) -> Statement:

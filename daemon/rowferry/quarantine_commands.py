@@ -24,6 +24,7 @@ from rowferry.key_sql import rows_select
 from rowferry.loading import LazyLoader
 from rowferry.mysql_source import connect_for_copy, query
 from rowferry.quarantine import Entry, QuarantineBook, key_hash, read_entries, release
+from rowferry.resync import unknown_table
 from rowferry.settings import Settings
 from rowferry.startup import Opened, open_both
 from rowferry.table_schema import TableSchema
@@ -57,9 +58,7 @@ def list_entries(settings: Settings, tables: Collection[str]) -> list[Entry]:
         known = {r.table.id.name for r in read_tables(session, settings.destination.dataset).values()}
         entries = read_entries(session, settings.destination.dataset, tables)
         if unknown := sorted(set(tables) - known - {e.table for e in entries}):
-            reason = "it is not among the copied tables"
-            hint = "`rowferry status` lists them"
-            raise RowferryError("show the quarantine", f"table {unknown[0]}", reason=reason, hint=hint)
+            raise unknown_table("show the quarantine", unknown[0])
         return entries
 
 

@@ -30,11 +30,11 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
         _require_source(settings)
         if not has_tracking_tables(session, dataset):
             if tables:
-                raise _unknown(tables[0])
+                raise unknown_table("resync", tables[0])
             return
         known = [record.table.id.name for record in read_tables(session, dataset).values()]
         if unknown := sorted(set(tables) - set(known)):
-            raise _unknown(unknown[0])
+            raise unknown_table("resync", unknown[0])
         statements = [forget_tables(dataset, list(tables or known))]
         if not tables:
             statements.append(_forget_position(dataset))
@@ -47,9 +47,10 @@ def _require_source(settings: Settings) -> None:
         require_source(control, describe_server(control), settings)
 
 
-def _unknown(table: str) -> RowferryError:
+def unknown_table(operation: str, table: str) -> RowferryError:
+    """The error for a name that a command was given and the book does not hold."""
     reason = "it is not among the copied tables"
-    return RowferryError("resync", f"table {table}", reason=reason, hint="`rowferry status` lists them")
+    return RowferryError(operation, f"table {table}", reason=reason, hint="`rowferry status` lists them")
 
 
 def _forget_position(dataset: str) -> Statement:

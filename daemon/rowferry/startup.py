@@ -202,6 +202,6 @@ def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_
         return None  # a DDL event to come will tell; or the account may not see the table
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
-    there = now.as_destination().id.name
+    there = now.there
     existing = existing_columns(session, book.dataset, there)
     return adopt(book.dataset, now, existing, load_id, existing_owner(session, book.dataset, there))

@@ -75,6 +75,11 @@ class Column:
     policy: ColumnPolicy = NO_POLICY
     target: str = ""
 
+    @property
+    def there(self) -> str:
+        """Its name in the destination."""
+        return self.target or self.name
+
 
 @dataclass(frozen=True, slots=True)
 class RowEnd:
@@ -108,6 +113,11 @@ class TableSchema:
     target: str = ""
 
     @property
+    def there(self) -> str:
+        """Its name in the destination."""
+        return self.target or self.id.name
+
+    @property
     def transactional(self) -> bool:
         """Whether a rollback undoes changes to this table (false for MyISAM, Aria, MEMORY, CSV)."""
         return self.engine.lower() in TRANSACTIONAL_ENGINES
@@ -118,10 +128,10 @@ class TableSchema:
 
     def as_destination(self) -> TableSchema:
         """The table as the destination knows it: its own and its columns' names are those there."""
-        names = {c.name: c.target or c.name for c in self.columns}
+        names = {c.name: c.there for c in self.columns}
         return replace(
             self,
-            id=TableId(self.id.database, self.target or self.id.name),
+            id=TableId(self.id.database, self.there),
             columns=tuple(replace(c, name=names[c.name], target="") for c in self.columns),
             key=tuple(names[k] for k in self.key),
             target="",

@@ -9,7 +9,7 @@ import pytest
 
 from rowferry.book import Decision, TableBook, adopt, reconcile, stop
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
-from rowferry.destination import MAX_NAME_BYTES
+from rowferry.column_settings import MAX_NAME_BYTES
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType, RowEnd, TableId, TableSchema
 from tests.unit.flow import INT, table
 
