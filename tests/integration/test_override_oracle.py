@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,12 @@ from typing import Any
 import psycopg
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from rowferry.arrays import ValueNotCarriable
-from rowferry.overrides import json_problem, override_cast
+from rowferry.json_texts import json_problem
+from rowferry.overrides import override_cast
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType
 from rowferry.types import destination_type
 from rowferry_lab.servers import DestinationDatabase
@@ -72,6 +74,9 @@ JSON = st.recursive(
     max_leaves=6,
 )
 
+VERSIONS_DIFFER = re.compile(r"[eE][-+]?[0-9]{10}")
+"""Zero to such a power: Postgres 15 refuses from 2**30 - 1 on, 17 later."""
+
 
 @MANY
 @given(text=st.lists(PIECES, max_size=8).map("".join) | JSON)
@@ -80,10 +85,18 @@ JSON = st.recursive(
 @example(text="[" * 500 + "]" * 500)
 @example(text="[1" + "0" * 998 + ", 1e1000, 1e-1000, " + "0." + "1" * 998 + "]")
 @example(text="")
+@example(text="[0e1001, 1e131071, 0.001e131074, 1e-16383, 0e1073741822, -0.0e-16382]")
+@example(text="1e131072")
+@example(text="0.001e131075")
+@example(text="-1" + "0" * 131_072)
+@example(text="1.5e-16383")
+@example(text="0e-16384")
+@example(text="0." + "0" * 16_384)
 def test_a_text_is_json_to_us_if_and_only_if_it_is_to_postgres(
     session: psycopg.Connection[Any], text: str
 ) -> None:
     """Both of the surrogates, every escape, every number. Members of one name are another matter."""
+    assume(not VERSIONS_DIFFER.search(text))
     there = in_postgres(session, "jsonb", text)
     assert (json_problem(text, drops_twins=False) == "") == (there is not None)
     if json_problem(text, drops_twins=True) == "":
@@ -125,17 +138,24 @@ DECIMALS = st.tuples(st.sampled_from(["", "-"]), DIGITS, st.just("") | DIGITS.ma
 
 @MANY
 @given(limits=LIMITS, text=DECIMALS.map("".join))
+@example(limits=(3, 0), text="010")
+@example(limits=(3, 1), text="-0.0")
+@example(limits=(3, 1), text="1.500")
 def test_a_number_fits_if_and_only_if_postgres_keeps_it(
     session: psycopg.Connection[Any], limits: tuple[int, int], text: str
 ) -> None:
-    """Not a digit is rounded away, and none is refused that fits."""
+    """Not a digit is rounded away, and none is refused that fits and that Postgres prints as it stands.
+
+    A text such as 010 may be a name made of digits; as a number its zero would be gone.
+    """
     wanted = "numeric({},{})".format(*limits)
     there = in_postgres(session, wanted, text)
-    keeps = there is not None and Decimal(there) == Decimal(text)
+    printed_as_is = in_postgres(session, "numeric", text) == text
+    keeps = there is not None and Decimal(there) == Decimal(text) and printed_as_is
     ours = carried(TEXT, wanted, text)
     assert (ours is not None) == keeps
     assert ours is None or in_postgres(session, wanted, ours) == there
-    assert in_postgres(session, "numeric", carried(TEXT, "numeric", text)) is not None
+    assert carried(TEXT, "numeric", text) == (text if printed_as_is else None)
 
 
 @MANY

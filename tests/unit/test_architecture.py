@@ -22,8 +22,8 @@ TIERS = (
     "table_schema changes column_settings setting_groups settings",
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json labels"
     " temporal_hires compressed geometry fixed_kinds convert"
-    " ddl transaction overrides zero_dates policies carry row_history batch assemble touched lag load_ids"
-    " chunk_sql key_sql payload binlog_events",
+    " ddl transaction json_texts overrides zero_dates policies carry row_history batch assemble touched lag"
+    " load_ids chunk_sql key_sql payload binlog_events",
     "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"
     " batch_queue quarantine",
     "copy monitor applier feeder preflight resync status",
