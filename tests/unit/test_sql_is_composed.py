@@ -30,7 +30,10 @@ ALLOWED = {
     "status": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
-    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|_after\(table, last_key\)",
+    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)",
+    "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
+    "requests": r"name\(.*\)|where",
+    "standing": r"there|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
