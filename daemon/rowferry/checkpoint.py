@@ -265,6 +265,14 @@ def forget_as_of(dataset: str, table: str) -> Statement:
     )
 
 
+def set_as_of(dataset: str, table: str, as_of_us: int) -> Statement:
+    """The table's rows are complete as of this time of the source's clock (microseconds)."""
+    return Statement(
+        f"UPDATE {name(dataset, '_rowferry_tables')} SET as_of = %s WHERE table_name = %s",
+        [to_time(as_of_us), table],
+    )
+
+
 def forget_tables(dataset: str, tables: Sequence[str]) -> Statement:
     """Remove the rows of tables that are no longer selected."""
     return Statement(
@@ -312,6 +320,11 @@ def sweep(dataset: str, table: str, began: str, last: str) -> Statement:
         ' OR "_dlt_load_id" COLLATE "C" > %s',
         [began, last],
     )
+
+
+def replace_rows(dataset: str, table: str, load_id: str) -> Statement:
+    """Delete all rows but those of one load."""
+    return Statement(f'DELETE FROM {name(dataset, table)} WHERE "_dlt_load_id" <> %s', [load_id])
 
 
 def prune(dataset: str) -> list[Statement]:

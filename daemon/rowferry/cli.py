@@ -26,7 +26,7 @@ from rowferry.quarantine_commands import (
     render_entries,
     retry_entries,
 )
-from rowferry.resync import mark_for_copy
+from rowferry.resync_command import resync
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
 
@@ -82,12 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", parents=[common], help="show the tables and how fresh they are")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(command=_status)
-    resync = commands.add_parser(
-        "resync", parents=[common], help="copy tables again, in place, and catch up (daemon stopped)"
+    again = commands.add_parser(
+        "resync", parents=[common], help="copy tables again, in place: the recovery command"
     )
-    resync.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
-    resync.add_argument("--all", action="store_true", help="all tables, from a new binlog position")
-    resync.set_defaults(command=_resync)
+    again.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
+    again.add_argument("--all", action="store_true", help="all tables; asks before it begins")
+    again.add_argument("--dry-run", action="store_true", help="say what would happen, and end")
+    again.add_argument("--yes", action="store_true", help="do not ask")
+    again.set_defaults(command=_resync)
     _add_quarantine(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
@@ -152,8 +154,7 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
 def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.all == bool(options.tables):
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
-    mark_for_copy(settings, options.tables)
-    return Pipeline(settings, until_caught_up=True, required=options.tables).run()
+    return resync(settings, options.tables, dry_run=options.dry_run, yes=options.yes)
 
 
 def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:
@@ -165,7 +166,7 @@ def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCod
 def _quarantine_retry(settings: Settings, options: argparse.Namespace) -> ExitCode:
     result = retry_entries(settings, options.tables)
     print(f"{result.carried} rows carried, {result.gone} gone at the source, {result.left} still set aside")
-    code = Pipeline(settings, until_caught_up=True, required=options.tables).run()
+    code = Pipeline(settings, until_caught_up=True, required=options.tables or None).run()
     return ExitCode.FAILURE if code is ExitCode.DONE and result.left else code
 
 

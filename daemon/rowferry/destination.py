@@ -198,6 +198,20 @@ def take_lock(session: Session, dataset: str) -> None:
         )
 
 
+def lock_held(session: Session, dataset: str) -> bool:
+    """Whether an instance holds the dataset's lock at this moment.
+
+    See https://www.postgresql.org/docs/current/view-pg-locks.html for how a 64-bit key is shown.
+    """
+    text = (
+        "SELECT EXISTS (SELECT 1 FROM pg_locks l, hashtextextended(%s, 0) AS k"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295)"
+    )
+    return bool(fetch(session, text, [f"rowferry:{dataset}"])[0][0])
+
+
 def _try_lock(session: Session, dataset: str) -> bool:
     sql_text = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
     return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
@@ -206,16 +220,9 @@ def _try_lock(session: Session, dataset: str) -> bool:
 def columns_of(table: TableSchema) -> list[tuple[str, str]]:
     """Names and Postgres types of a destination table's columns, without the metadata columns.
 
-    Raises TableStopped for what Postgres or Rowferry cannot hold: no key, types, policies, names.
+    Raises TableStopped for what Postgres or Rowferry cannot hold: types, policies, names.
     """
     where = f"table {table.id}"
-    if not table.key:
-        raise TableStopped(
-            "copy",
-            where,
-            reason="it has no primary key and no unique key of NOT NULL columns",
-            hint=f"Give it one, then run `rowferry resync {table.id.name}`; or exclude it",
-        )
     if table.obstacle:
         raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")
     _check_names(table)
@@ -269,7 +276,8 @@ def create_table(dataset: str, table: TableSchema) -> Statement:
     parts = [f"{name(n)} {kind}{' NOT NULL' if n in key else ''}" for n, kind in columns_of(table)]
     parts.append(f"{name(LOADED_AT)} timestamptz NOT NULL")
     parts.append(f"{name(LOAD_ID)} text NOT NULL")
-    parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
+    if there.key:
+        parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
     return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
 
 

@@ -26,12 +26,13 @@ from rowferry.table_schema import TableSchema
 
 _METADATA = {LOADED_AT: "timestamptz NOT NULL DEFAULT now()", LOAD_ID: "text NOT NULL DEFAULT ''"}
 _KEYS = """
-SELECT i.indisprimary, array_agg(a.attname::text) FROM pg_index i
+SELECT coalesce(k.conname, ''), array_agg(a.attname::text) FROM pg_index i
 JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype = 'p'
 WHERE n.nspname = %s AND c.relname = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnatts = i.indnkeyatts
-GROUP BY i.indexrelid, i.indisprimary"""
+GROUP BY i.indexrelid, k.conname"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,13 @@ class Standing:
     """A destination table as it is. columns: types by name; empty if there is no such table.
 
     owner: the source table that it was made for, "" if it does not say. keys: the columns of each of its
-    unique indexes. has_primary_key: whether one of them is the primary key.
+    unique indexes. primary_key: the name of its primary key; "" if it has none.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     owner: str = ""
     keys: Collection[frozenset[str]] = ()
-    has_primary_key: bool = False
+    primary_key: str = ""
 
 
 def existing_table(session: Session, dataset: str, table: str) -> Standing:
@@ -55,7 +56,7 @@ def existing_table(session: Session, dataset: str, table: str) -> Standing:
         existing_columns(session, dataset, table),
         existing_owner(session, dataset, table),
         [frozenset(columns) for _, columns in found],
-        any(primary for primary, _ in found),
+        next((primary for primary, _ in found if primary), ""),
     )
 
 
@@ -71,9 +72,20 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> list[State
     if missing := [c for c in table.columns if c.there not in standing.columns]:
         made.append(add_columns(dataset, table, missing))
     key = table.as_destination().key
-    if key and frozenset(key) not in standing.keys:
+    if not key:
+        made += _keyless(there, table, standing)
+    elif frozenset(key) not in standing.keys:
         made += _keyed(there, key, standing)
     return made
+
+
+def _keyless(there: str, table: TableSchema, standing: Standing) -> list[Statement]:
+    """The source's table has no key any more: rows may be there twice, every column may be NULL."""
+    if not standing.primary_key:
+        return []
+    loose = [f"ALTER COLUMN {name(c.there)} DROP NOT NULL" for c in table.columns]
+    dropped = f"DROP CONSTRAINT {name(standing.primary_key)}"
+    return [_ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
 
 
 def _keyed(there: str, key: tuple[str, ...], standing: Standing) -> list[Statement]:
@@ -84,7 +96,7 @@ def _keyed(there: str, key: tuple[str, ...], standing: Standing) -> list[Stateme
     columns = ", ".join(map(name, key))
     same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
     made = [_ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
-    if standing.has_primary_key or not set(key) <= set(standing.columns):
+    if standing.primary_key or not set(key) <= set(standing.columns):
         return [*made, _ddl(f"CREATE UNIQUE INDEX ON {there} ({columns})")]
     nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
     made.append(_ddl(f"DELETE FROM {there} WHERE {nothing}"))

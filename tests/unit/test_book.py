@@ -32,7 +32,7 @@ EXISTING = {
 
 def stands(columns: dict[str, str], owner: str = "") -> Standing:
     """A destination table with the key that the tables here have."""
-    return Standing(columns, owner, [frozenset(["id"])], has_primary_key=True)
+    return Standing(columns, owner, [frozenset(["id"])], "patient_pkey")
 
 
 def record(status: TableStatus, schema: TableSchema = PATIENT) -> TableRecord:
@@ -126,7 +126,6 @@ def test_the_copy_of_another_table_is_left_alone(schema: TableSchema, owner: str
     ("schema", "words"),
     [
         (table(types={"name": ColumnType("year", text="year(2)")}), ("column name", "year(2)")),
-        (table(key=()), ("no primary key",)),
         (table(name="x" * (MAX_NAME_BYTES + 1)), ("longer than 63 bytes",)),
         (table("id", "é" * 32), ("longer than 63 bytes",)),
         (table("id", "_loaded_at"), ("_loaded_at", "own")),
@@ -238,8 +237,7 @@ def test_other_changes_stop_the_table_and_name_the_way_out(
 ) -> None:
     """Never guessed; the last rows and their layout are kept."""
     found = decided(status, now)
-    unfit = status is DROPPED and not now.key
-    require_stop(found, "no primary key" if unfit else words, "rowferry resync patient")
+    require_stop(found, words, "rowferry resync patient")
     assert some(found).record.table == PATIENT
 
 
