@@ -23,6 +23,14 @@ from rowferry.requests import create_requests, prune_requests
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
+_RELATIONS: Final = (
+    "_rowferry_checkpoint",
+    "_rowferry_tables",
+    "_dlt_metrics",
+    "_rowferry_quarantine",
+    "_rowferry_requests",
+    "_rowferry_freshness",
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -106,6 +114,10 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             consistent_since timestamptz, as_of timestamptz, last_change timestamptz,
             rows_applied bigint NOT NULL DEFAULT 0, error text NOT NULL DEFAULT '',
             source_schema jsonb NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
+        f"""ALTER TABLE {name(dataset, "_rowferry_tables")} DROP COLUMN IF EXISTS copy_last_key,
+            DROP COLUMN IF EXISTS copy_done,
+            ADD COLUMN IF NOT EXISTS copy_ranges jsonb NOT NULL DEFAULT '[]',
+            ADD COLUMN IF NOT EXISTS copy_total bigint NOT NULL DEFAULT 0""",
         f"""CREATE TABLE IF NOT EXISTS {name(dataset, "_dlt_metrics")} (
             load_id text NOT NULL, table_name text NOT NULL, inserts bigint NOT NULL, updates bigint NOT NULL,
             deletes bigint NOT NULL, copied bigint NOT NULL, load_start timestamptz NOT NULL,
@@ -126,12 +138,14 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
 
 
 def has_tracking_tables(session: Session, dataset: str) -> bool:
-    """Whether they exist, the view that is made last included."""
+    """Whether all of them exist as this version makes them."""
     sql = (
-        "SELECT count(to_regclass(format('%%I.%%I', %s::text, t))) = 2"
-        " FROM unnest(ARRAY['_rowferry_quarantine', '_rowferry_freshness']) AS t"
+        "SELECT bool_and(to_regclass(format('%%I.%%I', %s::text, t)) IS NOT NULL)"
+        " AND EXISTS (SELECT 1 FROM pg_attribute WHERE attname = 'copy_ranges' AND NOT attisdropped"
+        "   AND attrelid = to_regclass(format('%%I._rowferry_tables', %s::text)))"
+        " FROM unnest(%s::text[]) AS t"
     )
-    return bool(fetch(session, sql, [dataset])[0][0])
+    return bool(fetch(session, sql, [dataset, dataset, list(_RELATIONS)])[0][0])
 
 
 def read_checkpoint(session: Session, dataset: str) -> Checkpoint | None:

@@ -25,6 +25,7 @@ from rowferry.checkpoint import (
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineChange, sweep_quarantine
 from rowferry.requests import finish_request
+from rowferry.standing import key_again
 from rowferry.table_schema import TableId
 
 
@@ -134,6 +135,7 @@ class Copies:
             plan.decisions.append(Decision(finished, (), reason="copied"))
             plan.statements += [
                 sweep(dataset, record.table.there, record.copy.began, load_id),
+                *([key_again(dataset, record.table)] if record.table.key else []),
                 sweep_quarantine(dataset, table.name, record.copy.began),
                 save_table(dataset, finished),
             ]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from rowferry.changes import Statement
-from rowferry.checkpoint import forget_tables, has_tracking_tables, read_tables
+from rowferry.checkpoint import create_tracking_tables, forget_tables, has_tracking_tables, read_tables
 from rowferry.destination import connect, name, run_all, take_lock
 from rowferry.errors import RowferryError
 from rowferry.mysql_source import connect as connect_source
@@ -27,8 +27,8 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
     with closing(connect(settings.destination)) as session:
         take_lock(session, dataset)
         _require_source(settings)
-        if not has_tracking_tables(session, dataset):
-            return
+        if not has_tracking_tables(session, dataset):  # never made, or some of them are gone
+            run_all(session, create_tracking_tables(dataset))
         known = [record.table.id.name for record in read_tables(session, dataset).values()]
         statements = [forget_tables(dataset, list(tables or known))]
         if not tables:

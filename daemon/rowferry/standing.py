@@ -6,6 +6,7 @@ taken out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from rowferry.destination import (
     existing_columns,
     existing_owner,
     fetch,
+    literal,
     mark_owner,
     name,
 )
@@ -75,7 +77,7 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> list[State
     if not key:
         made += _keyless(there, table, standing)
     elif frozenset(key) not in standing.keys:
-        made += _keyed(there, key, standing)
+        made += _keyed(there, table.there, key, standing)
     return made
 
 
@@ -88,19 +90,36 @@ def _keyless(there: str, table: TableSchema, standing: Standing) -> list[Stateme
     return [_ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
 
 
-def _keyed(there: str, key: tuple[str, ...], standing: Standing) -> list[Statement]:
+def _keyed(there: str, table: str, key: tuple[str, ...], standing: Standing) -> list[Statement]:
     """Give the table back its key, without rows that it forbids; a column that is new is NULL until the copy.
 
-    Such a row is told from others only once the copy has written it anew; the others are swept out then.
+    Such a row is told from others only once the copy has written it anew; the others are swept out then, and
+    `key_again` makes the index the primary key.
     """
     columns = ", ".join(map(name, key))
     same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
     made = [_ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
     if standing.primary_key or not set(key) <= set(standing.columns):
-        return [*made, _ddl(f"CREATE UNIQUE INDEX ON {there} ({columns})")]
+        return [*made, _ddl(f"CREATE UNIQUE INDEX {name(_index(table))} ON {there} ({columns})")]
     nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
     made.append(_ddl(f"DELETE FROM {there} WHERE {nothing}"))
     return [*made, _ddl(f"ALTER TABLE {there} ADD PRIMARY KEY ({columns})")]
+
+
+def key_again(dataset: str, table: TableSchema) -> Statement:
+    """At the end of a copy: the unique index that stood in for a primary key becomes one."""
+    there, index = name(dataset, table.there), name(_index(table.there))
+    whole = literal(name(dataset, _index(table.there)))
+    return _ddl(
+        f"DO $$ BEGIN IF to_regclass({whole}) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_constraint"
+        f" WHERE contype = 'p' AND conrelid = {literal(there)}::regclass)"
+        f" THEN ALTER TABLE {there} ADD PRIMARY KEY USING INDEX {index}; END IF; END $$"
+    )
+
+
+def _index(table: str) -> str:
+    """The name of that index: short enough whatever the table's is."""
+    return "_rowferry_key_" + hashlib.blake2b(table.encode(), digest_size=16).hexdigest()
 
 
 def _ddl(text: str) -> Statement:

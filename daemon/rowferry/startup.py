@@ -105,7 +105,10 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
     if not has_tracking_tables(session, dataset):
         run_all(session, create_tracking_tables(dataset))
     head = head_position(control, server)
-    checkpoint = read_checkpoint(session, dataset) or _first(session, settings, server, head)
+    checkpoint = read_checkpoint(session, dataset)
+    if checkpoint is None:
+        _require_no_tables(session, dataset)
+        checkpoint = _first(session, settings, server, head)
     if checkpoint.position.file:
         _require_same_history(checkpoint, control, server, database)
     checkpoint = replace(checkpoint, epoch=take_epoch(session, dataset))
@@ -121,6 +124,17 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
         return read_configured(control, settings, touched)
 
     return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue, unfit)
+
+
+def _require_no_tables(session: Session, dataset: str) -> None:
+    """A dataset without a checkpoint is new, unless tables say that they are copies."""
+    if read_tables(session, dataset):
+        raise PositionLost(
+            "resume",
+            f"dataset {dataset}",
+            reason="its checkpoint is gone, so nobody knows which changes its tables lack",
+            hint="Run `rowferry resync --all`",
+        )
 
 
 def _first(session: Session, settings: Settings, server: SourceServer, head: BinlogPosition) -> Checkpoint:
