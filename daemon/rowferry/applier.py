@@ -33,7 +33,7 @@ from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineBook
 from rowferry.requests import Request, begin_request, finish_request
-from rowferry.standing import existing_table
+from rowferry.standing import read_table
 from rowferry.table_schema import TableId, TableSchema
 
 Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
@@ -229,7 +229,7 @@ class Applier:
         return None if now is None else self._adopted(now)
 
     def _adopted(self, now: TableSchema) -> Decision:
-        standing = existing_table(self._session, self._book.dataset, now.there)
+        standing = read_table(self._session, self._book.dataset, now.there)
         return adopt(self._book.dataset, now, standing, self.last_load_id)
 
     def _commit_decisions(

@@ -22,10 +22,10 @@ from rowferry.checkpoint import (
     set_as_of,
     sweep,
 )
+from rowferry.fitting import key_again
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineChange, sweep_quarantine
 from rowferry.requests import finish_request
-from rowferry.standing import key_again
 from rowferry.table_schema import TableId
 
 

@@ -26,7 +26,7 @@ from rowferry.progress import CopyMeter
 from rowferry.requests import RESYNC, Request, ask, read_requests
 from rowferry.resync import mark_for_copy, unknown_table
 from rowferry.settings import Settings
-from rowferry.standing import existing_table
+from rowferry.standing import read_table
 from rowferry.table_schema import TableSchema
 from rowferry.terminal import stderr
 
@@ -110,7 +110,7 @@ def _fate(session: Session, dataset: str, scope: Scope, name: str) -> str:
     table = scope.found.get(name)
     if table is None:
         return "cannot be copied: it is not among the selected tables of the source"
-    standing = existing_table(session, dataset, table.there)
+    standing = read_table(session, dataset, table.there)
     decision = adopt(dataset, table, standing, "")
     if not decision.copy:
         return decision.reason

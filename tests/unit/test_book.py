@@ -11,7 +11,7 @@ from rowferry.batch import KeyRange
 from rowferry.book import Decision, TableBook, adopt, reconcile, stop
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.column_settings import MAX_NAME_BYTES
-from rowferry.standing import Standing
+from rowferry.standing import Standing, StandingColumn
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType, RowEnd, TableId, TableSchema
 from tests.unit.flow import INT, table
 
@@ -32,7 +32,8 @@ EXISTING = {
 
 def stands(columns: dict[str, str], owner: str = "") -> Standing:
     """A destination table with the key that the tables here have."""
-    return Standing(columns, owner, [frozenset(["id"])], "patient_pkey")
+    found = {name: StandingColumn(kind) for name, kind in columns.items()}
+    return Standing(found, ("id",), owner=owner, primary_name="patient_pkey")
 
 
 def record(status: TableStatus, schema: TableSchema = PATIENT) -> TableRecord:

@@ -33,7 +33,7 @@ ALLOWED = {
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)",
     "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
     "requests": r"name\(.*\)|where",
-    "standing": r"there|part|index|whole|literal\(there\)|kind|columns|same|nothing|name\(.*\)",
+    "fitting": r"there|part|index|whole|literal\(there\)|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
