@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | resync | quarantine | config`.
+"""The command line: `rowferry run | check | status | schema | resync | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
 """
@@ -27,6 +27,7 @@ from rowferry.quarantine_commands import (
     retry_entries,
 )
 from rowferry.resync import mark_for_copy
+from rowferry.schema_command import as_json, look, render
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
 
@@ -82,6 +83,12 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", parents=[common], help="show the tables and how fresh they are")
     status.add_argument("--json", action="store_true", help="print JSON")
     status.set_defaults(command=_status)
+    schema = commands.add_parser(
+        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
+    )
+    schema.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    schema.add_argument("--json", action="store_true", help="print JSON")
+    schema.set_defaults(command=_schema)
     resync = commands.add_parser(
         "resync", parents=[common], help="copy tables again, in place, and catch up (daemon stopped)"
     )
@@ -146,6 +153,12 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
     with closing(connect_destination(settings.destination)) as session:
         document = read_status(session, settings.destination.dataset)
     print(json.dumps(document, indent=2, default=str) if options.json else render_status(document))
+    return ExitCode.DONE
+
+
+def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    found = look(settings, options.tables)
+    print(as_json(found) if options.json else render(found))
     return ExitCode.DONE
 
 

@@ -25,9 +25,9 @@ TIERS = (
     " ddl transaction json_texts overrides zero_dates policies carry row_history batch assemble touched lag"
     " load_ids chunk_sql key_sql payload binlog_events",
     "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"
-    " batch_queue quarantine",
-    "copy monitor applier feeder preflight resync status",
-    "__init__ startup attempt board loading pipeline quarantine_commands cli __main__",
+    " batch_queue quarantine standing",
+    "copy monitor applier feeder preflight resync status schema_report",
+    "__init__ startup attempt board loading pipeline quarantine_commands schema_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}

@@ -1,0 +1,80 @@
+"""What stands in the dataset: its tables with their columns, unique indexes and owners, whoever made them.
+
+Only read, from Postgres's own catalogue (https://www.postgresql.org/docs/current/catalogs.html).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from rowferry.destination import OWNER_PREFIX, Session, fetch
+
+_COLUMNS: Final = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum"""
+_OWNERS: Final = """
+SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+_INDEXES: Final = """
+SELECT c.relname, i.indisprimary,
+       array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+  AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+WHERE n.nspname = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+GROUP BY c.relname, i.indexrelid, i.indisprimary"""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingColumn:
+    """A column of a table in Postgres. required: NOT NULL and without a default, so every INSERT names it."""
+
+    type: str
+    required: bool = False
+
+
+@dataclass(slots=True)
+class Standing:
+    """A table in the dataset.
+
+    primary: the columns of its primary key, empty without one. uniques: those of its other unique
+    indexes that cover every row. owner: the source table that it says it was made for, "" if it does not.
+    """
+
+    columns: dict[str, StandingColumn] = field(default_factory=dict)
+    primary: tuple[str, ...] = ()
+    uniques: list[tuple[str, ...]] = field(default_factory=list)
+    owner: str = ""
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The columns' types by name, as `destination.existing_columns` gives them."""
+        return {name: column.type for name, column in self.columns.items()}
+
+
+def read_standing(session: Session, dataset: str) -> dict[str, Standing]:
+    """All tables of the dataset's schema by name. Raises what `destination.fetch` raises."""
+    found: dict[str, Standing] = {}
+    for table, comment in fetch(session, _OWNERS, [dataset]):
+        text = str(comment or "")
+        owner = text.removeprefix(OWNER_PREFIX) if text.startswith(OWNER_PREFIX) else ""
+        found[table] = Standing(owner=owner)
+    for table, column, kind, required in fetch(session, _COLUMNS, [dataset]):
+        found.setdefault(table, Standing()).columns[column] = StandingColumn(kind, bool(required))
+    for table, primary, columns in fetch(session, _INDEXES, [dataset]):
+        standing = found.setdefault(table, Standing())
+        if primary:
+            standing.primary = tuple(columns)
+        else:
+            standing.uniques.append(tuple(columns))
+    return found
