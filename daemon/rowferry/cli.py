@@ -30,6 +30,7 @@ from rowferry.resync import mark_for_copy
 from rowferry.schema_command import as_json, look, render
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
+from rowferry.waiting import wait_for
 
 Command = Callable[[Settings, argparse.Namespace], ExitCode]
 
@@ -80,9 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(command=_check)
-    status = commands.add_parser("status", parents=[common], help="show the tables and how fresh they are")
-    status.add_argument("--json", action="store_true", help="print JSON")
-    status.set_defaults(command=_status)
+    _add_status(commands, common)
     schema = commands.add_parser(
         "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
     )
@@ -100,6 +99,26 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return parser
+
+
+def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
+    status = commands.add_parser(
+        "status",
+        parents=[common],
+        help="show the tables and how fresh they are",
+        epilog="With --wait-for: 0 once Postgres has reached the position and no table is being copied (then"
+        " the status is shown), 1 when the time is over or a table is stopped (the error names it and the"
+        " way out), 2 for a position that cannot be.",
+    )
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.add_argument(
+        "--wait-for",
+        metavar="POSITION",
+        help="first wait until Postgres is that far: now (the source's present binlog head),"
+        " FILE:OFFSET as in binlog.000003:4711, or a GTID (UUID:5 on MySQL, 0-1-5 on MariaDB)",
+    )
+    status.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer (default: no limit)")
+    status.set_defaults(command=_status)
 
 
 def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -150,6 +169,10 @@ def _findings(settings: Settings) -> list[Finding]:
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.wait_for is not None:
+        wait_for(settings, options.wait_for, options.timeout, lambda text: print(text, file=sys.stderr))
+    elif options.timeout is not None:
+        raise UsageError("show the status", reason="--timeout goes with --wait-for")
     with closing(connect_destination(settings.destination)) as session:
         document = read_status(session, settings.destination.dataset)
     print(json.dumps(document, indent=2, default=str) if options.json else render_status(document))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from rowferry.changes import Statement
-from rowferry.checkpoint import forget_tables, has_tracking_tables, read_tables
+from rowferry.checkpoint import forget_tables, has_copy, read_tables
 from rowferry.destination import connect, name, run_all, take_lock
 from rowferry.errors import RowferryError
 from rowferry.mysql_source import connect as connect_source
@@ -28,7 +28,7 @@ def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
     with closing(connect(settings.destination)) as session:
         take_lock(session, dataset)
         _require_source(settings)
-        if not has_tracking_tables(session, dataset):
+        if not has_copy(session, dataset):
             if tables:
                 raise unknown_table("resync", tables[0])
             return

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rowferry.checkpoint import has_tracking_tables, read_tables
+from rowferry.checkpoint import has_copy, read_tables
 from rowferry.destination import connect, is_locked
 from rowferry.errors import RowferryError
 from rowferry.mysql_catalog import read_configured, selected
@@ -46,7 +46,7 @@ def look(settings: Settings, tables: Sequence[str]) -> SchemaReport:
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         running = is_locked(session, dataset)
-        records = read_tables(session, dataset) if has_tracking_tables(session, dataset) else {}
+        records = read_tables(session, dataset) if has_copy(session, dataset) else {}
         standing = read_standing(session, dataset)
         with connect_source(settings.source) as control:
             found = read_configured(control, settings)

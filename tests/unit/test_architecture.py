@@ -26,7 +26,7 @@ TIERS = (
     " load_ids chunk_sql key_sql payload binlog_events",
     "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"
     " batch_queue quarantine standing",
-    "copy monitor applier feeder preflight resync status schema_report",
+    "copy monitor applier feeder preflight resync status schema_report waiting",
     "__init__ startup attempt board loading pipeline quarantine_commands schema_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
