@@ -160,6 +160,8 @@ def _layout(sides: Sides, record: TableRecord, now: TableSchema, action: str) ->
     if action == "copy":
         follows = "it is added in Postgres and the table" if change.only_added else "the table is"
         remedy = f"{follows} copied again {_WHEN}"
+    elif action == "note":
+        remedy = f"it is followed without a copy {_WHEN}"
     elif action == "stop":
         remedy = f"the table stops {_WHEN}; then {remedy}"
     for c in change.added:
@@ -289,9 +291,9 @@ def _mend(sides: Sides) -> str:
     standing = sides.there(now)
     if standing is None or not _can_be_made(now):
         decision = adopt(sides.dataset, now, {}, "")
-        return resync if decision.copy else f"it stays stopped: {decision.reason}"
+        return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
     metadata = any(not same_type(standing.types.get(c, ""), kind) for c, kind in METADATA.items())
     if metadata or differences(standing.types, now) or _key_problem(now, standing):
         return f'drop "{now.there}" in Postgres, then {resync}'
     decision = adopt(sides.dataset, now, standing.types, "", standing.owner)
-    return resync if decision.copy else f"it stays stopped: {decision.reason}"
+    return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"

@@ -100,6 +100,41 @@ def test_every_difference_is_told_and_what_is_done_about_it_is_true(mariadb_ferr
     ferry.assert_equal("late", "keyed")
 
 
+def test_what_stands_in_the_way_of_a_load_is_told_and_what_does_not_is_not(mariadb_ferry: Ferry) -> None:
+    """Every table then gets a row: those with a difference that is not harmless stop, the others do not."""
+    ferry, names = mariadb_ferry, ("plain", "fine", "other", "none", "part", "must", "may")
+    ferry.source.run(*(f"CREATE TABLE {name} (a int PRIMARY KEY, b int)" for name in names))
+    ferry.catch_up()
+    keyless = "ALTER TABLE raw.{0} DROP CONSTRAINT {0}_pkey".format
+    ferry.destination.run(
+        keyless("fine"),
+        "CREATE UNIQUE INDEX ON raw.fine (a) INCLUDE (b)",
+        keyless("other"),
+        "ALTER TABLE raw.other ADD PRIMARY KEY (b)",
+        keyless("none"),
+        "CREATE UNIQUE INDEX ON raw.none ((a + 1))",
+        keyless("part"),
+        "CREATE UNIQUE INDEX ON raw.part (a) WHERE b > 0",
+        "ALTER TABLE raw.must ADD c int NOT NULL",
+        "ALTER TABLE raw.may ADD c int NOT NULL DEFAULT 1, ADD d int GENERATED ALWAYS AS IDENTITY",
+        "ALTER TABLE raw.may ADD e int GENERATED ALWAYS AS (b + 1) STORED",
+    )
+    found = shown(ferry)
+    assert {name: kinds(t) for name, t in found.items()} == {
+        "plain": set(),
+        "fine": set(),
+        "other": {("key_other", "")},
+        "none": {("key_missing", "")},
+        "part": {("key_missing", "")},
+        "must": {("column_extra_required", "c")},
+        "may": {("column_extra", "c"), ("column_extra", "d"), ("column_extra", "e")},
+    }
+    ferry.source.run(*(f"INSERT INTO {name} VALUES (1, 2)" for name in names))
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    foretold = {n for n, t in found.items() if any(not d["harmless"] for d in t["differences"])}
+    assert {n for n in names if ferry.tracked("state", n) == "stopped"} == foretold
+
+
 def test_it_runs_beside_a_daemon_and_knows_names(mariadb_ferry: Ferry) -> None:
     """The lock is left alone; a name that nobody knows is one line and 1."""
     ferry = mariadb_ferry
