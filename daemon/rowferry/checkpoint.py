@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rowferry.batch import ChunkMark, CopyMark, CopyPlanned, KeyRange
 from rowferry.changes import RowCounts, Statement
-from rowferry.destination import Session, fetch, name
+from rowferry.destination import Session, fetch, literal, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
 from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
@@ -31,6 +31,7 @@ _RELATIONS: Final = (
     "_rowferry_requests",
     "_rowferry_freshness",
 )
+SAFE_AS_OF: Final = "rowferry_safe_as_of"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -98,7 +99,7 @@ def to_time(us: int) -> datetime | None:
 
 
 def create_tracking_tables(dataset: str) -> list[Statement]:
-    """The schema, the tracking tables and the view, each only if it is missing."""
+    """The schema, the tracking tables, the view and the function, each only if it is missing."""
     texts = [
         f"CREATE SCHEMA IF NOT EXISTS {name(dataset)}",
         f"CREATE SCHEMA IF NOT EXISTS {name(dataset + '_staging')}",
@@ -133,12 +134,31 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             LEFT JOIN (SELECT table_name, count(*) AS rows FROM {name(dataset, QUARANTINE)}
                        GROUP BY table_name) q USING (table_name)
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
+        _safe_as_of(dataset),
     ]
     return [Statement(text.replace("%%", "%")) for text in texts]
 
 
+def _safe_as_of(dataset: str) -> str:
+    """The function that gives the time up to which all tables are complete, whatever the search_path."""
+    body = (
+        "SELECT CASE WHEN bool_and(state <> 'copying' AND as_of IS NOT NULL) THEN min(as_of) END"
+        f" FROM {name(dataset, '_rowferry_freshness')} WHERE state <> 'dropped'"
+    )
+    return (
+        f"CREATE OR REPLACE FUNCTION {name(dataset, SAFE_AS_OF)}() RETURNS timestamptz LANGUAGE sql STABLE"
+        f" SET search_path = pg_catalog, pg_temp AS {literal(body.replace('%%', '%'))}"
+    )
+
+
 def has_tracking_tables(session: Session, dataset: str) -> bool:
-    """Whether all of them exist as this version makes them."""
+    """Whether all that `create_tracking_tables` makes is there, what older versions did not make included."""
+    sql = "SELECT to_regprocedure(format('%%I.%%I()', %s::text, %s::text)) IS NOT NULL"
+    return has_copy(session, dataset) and bool(fetch(session, sql, [dataset, SAFE_AS_OF])[0][0])
+
+
+def has_copy(session: Session, dataset: str) -> bool:
+    """Whether the tables are there and can be read, an older version's too."""
     sql = (
         "SELECT bool_and(to_regclass(format('%%I.%%I', %s::text, t)) IS NOT NULL)"
         " AND EXISTS (SELECT 1 FROM pg_attribute WHERE attname = 'copy_ranges' AND NOT attisdropped"

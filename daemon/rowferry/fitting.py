@@ -7,6 +7,7 @@ taken out.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 from rowferry.changes import Statement
 from rowferry.destination import (
@@ -36,18 +37,17 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> list[State
     if missing := [c for c in table.columns if c.there not in standing.columns]:
         made.append(add_columns(dataset, table, missing))
     key = table.as_destination().key
-    if not key:
-        made += _keyless(there, table, standing)
-    elif frozenset(key) not in standing.keys:
+    if standing.primary and set(standing.primary) != set(key):
+        made += _unkeyed(there, standing)
+        standing = replace(standing, primary=(), primary_name="")
+    if key and frozenset(key) not in standing.keys:
         made += _keyed(there, table.there, key, standing)
     return made
 
 
-def _keyless(there: str, table: TableSchema, standing: Standing) -> list[Statement]:
-    """The source's table has no key any more: rows may be there twice, every column may be NULL."""
-    if not standing.primary_name:
-        return []
-    loose = [f"ALTER COLUMN {name(c.there)} DROP NOT NULL" for c in table.columns]
+def _unkeyed(there: str, standing: Standing) -> list[Statement]:
+    """Take away a primary key that the source's table has not, or no longer has."""
+    loose = [f"ALTER COLUMN {name(column)} DROP NOT NULL" for column in standing.primary]
     dropped = f"DROP CONSTRAINT {name(standing.primary_name)}"
     return [_ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
 
@@ -61,7 +61,7 @@ def _keyed(there: str, table: str, key: tuple[str, ...], standing: Standing) -> 
     columns = ", ".join(map(name, key))
     same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
     made = [_ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
-    if standing.primary_name or not set(key) <= set(standing.columns):
+    if not set(key) <= set(standing.columns):
         return [*made, _ddl(f"CREATE UNIQUE INDEX {name(_index(table))} ON {there} ({columns})")]
     nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
     made.append(_ddl(f"DELETE FROM {there} WHERE {nothing}"))

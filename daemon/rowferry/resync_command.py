@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rowferry.book import adopt
-from rowferry.checkpoint import TableRecord, TableStatus, has_tracking_tables, read_tables
+from rowferry.checkpoint import TableRecord, TableStatus, has_copy, has_tracking_tables, read_tables
 from rowferry.copy_read import table_sizes
 from rowferry.destination import Session, connect, lock_held
 from rowferry.errors import ExitCode, LockHeld, TableStopped, UsageError
@@ -75,7 +75,7 @@ def _scope(settings: Settings, session: Session, tables: Sequence[str]) -> Scope
         found = {t.id.name: t for t in read_configured(control, settings).values()}
     with connect_for_copy(settings.source) as rows:
         sizes = table_sizes(rows, database)
-    known = read_tables(session, dataset) if has_tracking_tables(session, dataset) else {}
+    known = read_tables(session, dataset) if has_copy(session, dataset) else {}
     if unknown := sorted(set(tables) - set(known) - set(found)):
         raise unknown_table("resync", unknown[0])
     return Scope(tuple(tables) or tuple(sorted(found)), found, known, sizes)

@@ -17,7 +17,8 @@ SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname LIKE %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = %s AND c.relname LIKE %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.relname, a.attnum"""
 _OWNERS: Final = """
 SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
@@ -78,7 +79,7 @@ def read_table(session: Session, dataset: str, table: str) -> Standing:
 
 
 def read_standing(session: Session, dataset: str, pattern: str = "%") -> dict[str, Standing]:
-    """The tables of the dataset's schema by name; pattern: of LIKE. Raises what `destination.fetch` raises."""
+    """The dataset's tables by name; pattern: of LIKE. Raises what `destination.fetch` raises."""
     where = [dataset, pattern]
     found: dict[str, Standing] = {}
     for table, comment in fetch(session, _OWNERS, where):

@@ -24,10 +24,12 @@ TIERS = (
     " temporal_hires compressed geometry fixed_kinds convert"
     " ddl transaction json_texts overrides zero_dates policies carry row_history batch assemble touched lag"
     " load_ids progress chunk_sql key_sql key_texts payload binlog_events",
-    "terminal mysql_source mysql_catalog dispatch binlog destination standing fitting requests checkpoint load"
-    " metrics logs book status_server batch_queue quarantine",
-    "copy_pace copy_read copy_jobs copy copy_gate copies monitor applier desk feeder preflight resync status",
-    "__init__ startup attempt board loading pipeline quarantine_commands resync_command cli __main__",
+    "terminal mysql_source mysql_catalog dispatch binlog destination standing fitting requests checkpoint"
+    " load metrics logs book status_server batch_queue quarantine",
+    "copy_pace copy_read copy_jobs copy copy_gate copies monitor applier desk feeder preflight resync status"
+    " schema_report waiting",
+    "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command cli"
+    " __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}

@@ -24,10 +24,11 @@ SQL = re.compile(
     r"PRIMARY KEY|CAST|CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
 )
 ALLOWED = {
-    "checkpoint": r"name\(.*\)",
+    "checkpoint": r"name\(.*\)|literal\(.*\)",
     "quarantine": r"name\(.*\)",
     "resync": r"name\(.*\)",
     "status": r"name\(.*\)",
+    "waiting": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)",
