@@ -106,7 +106,7 @@ def test_another_key_is_named_with_both_keys() -> None:
     found = seen(now=both, there=standing())
     assert kinds(found) == [("key_changed", "")]
     assert "from (id) to (id, name)" in found.differences[0].text
-    assert found.differences[0].remedy.endswith("run `rowferry resync patient`")
+    assert "then run `rowferry resync patient`" in found.differences[0].remedy
     mine = seen(there=standing(primary=("name",)))
     assert kinds(mine) == [("key_other", "")]
     assert "(name), (id) is needed" in mine.differences[0].text
