@@ -40,7 +40,7 @@ def chunk_select(table: TableSchema, last_key: Sequence[str] | None, limit: int)
     selected = [select_expression(c, quote(c.name)) for c in table.columns]
     columns = ", ".join([*selected, *map(_number, _by_number(table))])
     order = ", ".join(quote(k) for k in table.key)
-    where = f" WHERE {_after(table, last_key)}" if last_key is not None else ""
+    where = f" WHERE {after(table, last_key)}" if last_key is not None else ""
     index = f" FORCE INDEX ({quote(table.key_index)})"
     return f"SELECT {columns} FROM {qualified(table)}{index}{where} ORDER BY {order} LIMIT {limit}"
 
@@ -66,14 +66,46 @@ def _number(column: Column) -> str:
     return f"CAST({quote(column.name)} AS UNSIGNED)"
 
 
-def _after(table: TableSchema, last_key: Sequence[str]) -> str:
+def within(table: TableSchema, low: Sequence[str] | None, high: Sequence[str] | None) -> str:
+    """` WHERE ...` for the rows behind `low` and not behind `high`; None: without that bound."""
+    bounds = [f"({after(table, low)})"] if low is not None else []
+    bounds += [f"({up_to(table, high)})"] if high is not None else []
+    return f" WHERE {' AND '.join(bounds)}" if bounds else ""
+
+
+def boundary_select(
+    table: TableSchema, low: Sequence[str] | None, high: Sequence[str] | None, rows: int
+) -> str:
+    """The key of the row that is `rows` rows behind `low`, in the form in which keys are compared.
+
+    No row comes where so many do not follow, or not up to `high`.
+    """
     columns = [c for k in table.key if (c := table.column(k)) is not None]
-    literals = [_literal(c, bytes.fromhex(v)) for c, v in zip(columns, last_key, strict=True)]
+    names = ", ".join(_number(c) if c.type.base in _BY_NUMBER else quote(c.name) for c in columns)
+    order = ", ".join(quote(k) for k in table.key)
+    index, where = f" FORCE INDEX ({quote(table.key_index)})", within(table, low, high)
+    return f"SELECT {names} FROM {qualified(table)}{index}{where} ORDER BY {order} LIMIT 1 OFFSET {rows - 1}"
+
+
+def after(table: TableSchema, key: Sequence[str]) -> str:
+    """The condition that a row is behind a key (as `encode_key` made it)."""
+    return _beside(table, key, ">", ">")
+
+
+def up_to(table: TableSchema, key: Sequence[str]) -> str:
+    """The condition that a row is not behind a key."""
+    return _beside(table, key, "<", "<=")
+
+
+def _beside(table: TableSchema, key: Sequence[str], operator: str, last: str) -> str:
+    columns = [c for k in table.key if (c := table.column(k)) is not None]
+    literals = [_literal(c, bytes.fromhex(v)) for c, v in zip(columns, key, strict=True)]
     names = [_compared(c) for c in columns]
     cases = []
     for depth in range(len(names)):
         equal = [f"{names[i]} = {literals[i]}" for i in range(depth)]
-        cases.append("(" + " AND ".join([*equal, f"{names[depth]} > {literals[depth]}"]) + ")")
+        compare = last if depth == len(names) - 1 else operator
+        cases.append("(" + " AND ".join([*equal, f"{names[depth]} {compare} {literals[depth]}"]) + ")")
     return " OR ".join(cases)
 
 

@@ -30,8 +30,9 @@ ALLOWED = {
     "status": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
-    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|_after\(table, last_key\)",
-    "key_sql": r"qualified\(table\)|columns",
+    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|index|where|order|limit|after\(table, last_key\)"
+    r"|names|rows - 1",
+    "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
     "preflight": r"marks|name|wanted|database|account|monitor",
