@@ -52,16 +52,16 @@ def bucket_sums_there(dataset: str, table: TableSchema) -> Statement:
     return Statement(f"SELECT b, {_SUMS} FROM ({rows} OFFSET 0) AS r GROUP BY b", [True])
 
 
-def digests_there(dataset: str, table: TableSchema, low: Texts, high: Texts) -> Statement:
-    """Digest, version and key of each row of a range. Raises UnsupportedType."""
+def digests_there(dataset: str, table: TableSchema, low: Texts, high: Texts, most: int) -> Statement:
+    """Digest, version and key of the rows of a range, not more than `most`. Raises UnsupportedType."""
     where, parameters = _within(table, low, high)
-    return Statement(_digests(dataset, table, where, _told(table)), parameters)
+    return Statement(_digests(dataset, table, f"{where} LIMIT %s", _told(table)), [*parameters, most])
 
 
-def bucket_digests_there(dataset: str, table: TableSchema, buckets: Collection[str]) -> Statement:
+def bucket_digests_there(dataset: str, table: TableSchema, buckets: Collection[str], most: int) -> Statement:
     """The same of some buckets. Raises UnsupportedType."""
-    where = f" WHERE {_bucket(table)} = ANY(%s)"
-    return Statement(_digests(dataset, table, where, _told(table)), [sorted(buckets)])
+    where = f" WHERE {_bucket(table)} = ANY(%s) LIMIT %s"
+    return Statement(_digests(dataset, table, where, _told(table)), [sorted(buckets), most])
 
 
 def digests_there_by_key(dataset: str, table: TableSchema, keys: Sequence[Sequence[str]]) -> Statement:
@@ -70,7 +70,7 @@ def digests_there_by_key(dataset: str, table: TableSchema, keys: Sequence[Sequen
     wanted = ", ".join(f"k{i}" for i in range(len(columns)))
     arrays = ", ".join("%s::text[]" for _ in columns)
     same = " AND ".join(f"{_of(c)} = w.k{i}::{cast_type(c)}" for i, c in enumerate(columns))
-    parameters = [[parameter(c, key[i]) for key in keys] for i, c in enumerate(columns)]
+    parameters = [[parameter(key[i]) for key in keys] for i in range(len(columns))]
     join = f" JOIN unnest({arrays}) AS w({wanted}) ON {same}"
     return Statement(_digests(dataset, table, join, _told(table)), parameters)
 
@@ -100,5 +100,5 @@ def _within(table: TableSchema, low: Texts, high: Texts) -> tuple[str, list[Any]
     for bound, operator in ((low, ">"), (high, "<=")):
         if bound is not None:
             conditions.append(f"({row}) {operator} ({casts})")
-            given += [parameter(c, text) for c, text in zip(columns, bound, strict=True)]
+            given += map(parameter, bound)
     return f" WHERE {' AND '.join(conditions)}", given

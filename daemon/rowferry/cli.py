@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | resync | quarantine | config`.
+"""The command line: `rowferry run | check | status | resync | verify | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
 """
@@ -29,6 +29,7 @@ from rowferry.quarantine_commands import (
 from rowferry.resync import mark_for_copy
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
+from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
 
 Command = Callable[[Settings, argparse.Namespace], ExitCode]
 
@@ -88,6 +89,10 @@ def _parser() -> argparse.ArgumentParser:
     resync.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
     resync.add_argument("--all", action="store_true", help="all tables, from a new binlog position")
     resync.set_defaults(command=_resync)
+    verify = commands.add_parser("verify", parents=[common], help="compare tables with their copies, live")
+    verify.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    verify.add_argument("--json", action="store_true", help="print JSON, with every key that differs")
+    verify.set_defaults(command=_verify)
     _add_quarantine(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
@@ -154,6 +159,19 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
     mark_for_copy(settings, options.tables)
     return Pipeline(settings, until_caught_up=True, required=options.tables).run()
+
+
+def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    results = verify_tables(settings, options.tables, _show_progress)
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr)
+    print(results_as_json(results) if options.json else render_results(results))
+    return exit_code(results)
+
+
+def _show_progress(table: str, rows: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{table}: {rows:,} rows", end="", file=sys.stderr, flush=True)
 
 
 def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:

@@ -108,7 +108,7 @@ def cast_type(column: Column) -> str:
     return "text" if postgres.startswith("varchar") else postgres
 
 
-def parameter(column: Column, text: str) -> str:
+def parameter(text: str) -> str:
     """A key's text as Postgres reads it."""
     if text.startswith("hex:"):
         return "\\x" + text.removeprefix("hex:")

@@ -11,6 +11,7 @@ https://www.postgresql.org/docs/current/datatype-datetime.html (DateStyle ISO, I
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -31,8 +32,7 @@ _TEXTS: Final = frozenset(
 _BYTES: Final = frozenset({"binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"})
 _DATED: Final = frozenset({"date", "datetime", "timestamp"})
 _NO_DATE: Final = (
-    "YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0"
-    " OR DAYOFMONTH({c}) > DAYOFMONTH(LAST_DAY({c}))"
+    "YEAR({c}) = 0 OR MONTH({c}) = 0 OR DAYOFMONTH({c}) = 0 OR DAYOFMONTH({c}) > DAYOFMONTH(LAST_DAY({c}))"
 )
 _PLAIN: Final = "{c}::text"
 _DIGEST_THERE: Final = "encode(sha256(convert_to({c}::text, 'UTF8')), 'hex')"
@@ -122,27 +122,18 @@ def _hexadecimal(text: str) -> str:
 def _usual(kind: ColumnType) -> RowText:
     """Of the type table's own Postgres type."""
     base = kind.base
-    if base in _NUMBERS:
-        return RowText("{c} + 0", _PLAIN)
-    if base in _TEXTS:
-        return RowText("SHA2(CONVERT({c} USING utf8mb4), 256)", _DIGEST_THERE)
-    if base in _BYTES:
-        return RowText("SHA2({c}, 256)", "encode(sha256({c}), 'hex')")
+    maker = _MAKERS.get(base)
+    if maker is not None:
+        return maker(kind)
     if base in GEOMETRIES:
         return RowText(_WHOLE_EWKB, "encode(sha256({c}), 'hex')")
-    if base in ("float", "double"):
-        return _floating()
-    if base in ("datetime", "timestamp", "time"):
-        return RowText(_short_clock(kind), _PLAIN)
-    if base == "bit":
-        return _bits(kind.length or 1)
-    if base == "decimal":
-        zero = "CASE WHEN {c} = 0 THEN '0' ELSE {c}::text END"
-        return RowText(f"IF({{c}} = 0, '0', {_decimal(kind)})", zero)
     return _OTHERS.get(base, _fallback(kind))
 
 
 _OTHERS: Final = {
+    **dict.fromkeys(_NUMBERS, RowText("{c} + 0", _PLAIN)),
+    **dict.fromkeys(_TEXTS, RowText("SHA2(CONVERT({c} USING utf8mb4), 256)", _DIGEST_THERE)),
+    **dict.fromkeys(_BYTES, RowText("SHA2({c}, 256)", "encode(sha256({c}), 'hex')")),
     "date": RowText("CAST({c} AS CHAR)", _PLAIN),
     "uuid": RowText("LOWER(HEX({c}))", "replace({c}::text, '-', '')"),
     "inet4": RowText("CONCAT('02200004', LOWER(HEX({c})))", "encode(inet_send({c}), 'hex')"),
@@ -152,7 +143,7 @@ _OTHERS: Final = {
 """inet_send writes the family, the bits of the mask, a zero, and the address behind its length."""
 
 
-def _floating() -> RowText:
+def _floating(_: ColumnType) -> RowText:
     """As the source prints a double, if that brings it back bit by bit; Postgres prints the shortest digits.
 
     They print the same for numbers of ordinary size.
@@ -161,10 +152,31 @@ def _floating() -> RowText:
     return RowText(f"IF({text} + 0e0 <> {{c}} * 1e0, 'D', {text})", "({c}::float8)::text", exact=False)
 
 
-def _bits(width: int) -> RowText:
+def _bits(kind: ColumnType) -> RowText:
+    width = kind.length or 1
     if width == 1:
         return RowText("{c} + 0", "{c}::int::text")
     return RowText(f"LPAD(BIN({{c}} + 0), {width}, '0')", _PLAIN)
+
+
+def _numeric(kind: ColumnType) -> RowText:
+    """0 has no sign in Postgres."""
+    return RowText(f"IF({{c}} = 0, '0', {_decimal(kind)})", "CASE WHEN {c} = 0 THEN '0' ELSE {c}::text END")
+
+
+def _clock(kind: ColumnType) -> RowText:
+    return RowText(_short_clock(kind), _PLAIN)
+
+
+_MAKERS: Final[dict[str, Callable[[ColumnType], RowText]]] = {
+    "float": _floating,
+    "double": _floating,
+    "bit": _bits,
+    "decimal": _numeric,
+    "datetime": _clock,
+    "timestamp": _clock,
+    "time": _clock,
+}
 
 
 def _decimal(kind: ColumnType) -> str:

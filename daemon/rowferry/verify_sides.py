@@ -31,13 +31,13 @@ from rowferry.checksum_there import (
 )
 from rowferry.chunk_sql import boundary_select, encode_key
 from rowferry.destination import Session, fetch
+from rowferry.judging import Key
+from rowferry.key_sql import with_keys
 from rowferry.key_texts import SourceKey, key_form, source_keys, there_key
 from rowferry.mysql_source import query
 from rowferry.table_schema import TableSchema
 
 KEYS_AT_ONCE: Final = 200
-Key = tuple[str, ...]
-"""A key's texts, see `policies.key_text`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class SourceSide:
     def read(self, keys: Iterable[Key]) -> dict[Key, Here]:
         """The rows with those keys that exist."""
         found: dict[Key, Here] = {}
-        for part in _parts(keys):
+        for part in _parts(key for key in keys if self._askable(key)):
             found |= self._rows(query(self._connection, digests_by_key(self.table, part)))
         return found
 
@@ -130,11 +130,17 @@ class SourceSide:
             WholeRow(row[0].decode(), key.texts, tuple(row[1:])) for row, key in zip(rows, texts, strict=True)
         ]
 
+    def _askable(self, key: Key) -> bool:
+        """Whether the source's column can have such a key: somebody may have put any into the copy."""
+        try:
+            with_keys(self.table, [key])
+        except ValueError:
+            return False
+        return True
+
     def _rows(self, rows: Sequence[tuple[Any, ...]]) -> dict[Key, Here]:
         keys: list[SourceKey] = source_keys(self._form, [row[1:] for row in rows])
-        return {
-            key.texts: Here(row[0].decode(), key.fit) for row, key in zip(rows, keys, strict=True)
-        }
+        return {key.texts: Here(row[0].decode(), key.fit) for row, key in zip(rows, keys, strict=True)}
 
 
 class DestinationSide:
@@ -156,13 +162,13 @@ class DestinationSide:
         rows = self._fetch(bucket_sums_there(self.dataset, self.table))
         return {bucket: Sums(*map(int, sums)) for bucket, *sums in rows}
 
-    def digests(self, low: Key | None, high: Key | None) -> dict[Key, There]:
-        """The rows of a range."""
-        return self._rows(self._fetch(digests_there(self.dataset, self.table, low, high)))
+    def digests(self, low: Key | None, high: Key | None, most: int) -> dict[Key, There]:
+        """The rows of a range, not more than `most`."""
+        return self._rows(self._fetch(digests_there(self.dataset, self.table, low, high, most)))
 
-    def bucket_digests(self, buckets: Collection[str]) -> dict[Key, There]:
-        """The rows of some buckets."""
-        return self._rows(self._fetch(bucket_digests_there(self.dataset, self.table, buckets)))
+    def bucket_digests(self, buckets: Collection[str], most: int) -> dict[Key, There]:
+        """The rows of some buckets, not more than `most`."""
+        return self._rows(self._fetch(bucket_digests_there(self.dataset, self.table, buckets, most)))
 
     def read(self, keys: Iterable[Key]) -> dict[Key, There]:
         """The rows with those keys that exist; the destination must be able to hold the keys."""
@@ -175,7 +181,9 @@ class DestinationSide:
         return fetch(self.session, statement.text, statement.parameters)
 
     def _rows(self, rows: Sequence[tuple[Any, ...]]) -> dict[Key, There]:
-        return {there_key(self.table, key): There(digest, version, tuple(key)) for digest, version, *key in rows}
+        return {
+            there_key(self.table, key): There(digest, version, tuple(key)) for digest, version, *key in rows
+        }
 
 
 def _parts(keys: Iterable[Key]) -> Iterator[list[Key]]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-
 from psycopg import sql
 
 from rowferry.carry import Carried, carry
@@ -102,6 +101,3 @@ class Copied:
     def sides(self, table: TableSchema) -> tuple[SourceSide, DestinationSide]:
         """Both sides of a table."""
         return SourceSide(self.rows, table), DestinationSide(self.session, DATASET, table)
-
-
-

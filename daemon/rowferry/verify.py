@@ -1,0 +1,236 @@
+"""`rowferry verify`: compare tables with their copies while both live; report what truly differs.
+
+The work is done on the two sides' own data alone: checksums find what looks different (`verify_walk`),
+readings of single keys decide about it (`judging`). Nothing here writes to the dataset.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pymysql.connections import Connection
+
+from rowferry.checkpoint import TableRecord, TableStatus, has_tracking_tables, read_checkpoint, read_tables
+from rowferry.destination import Session
+from rowferry.errors import LoadFailed, RowferryError, SchemaMoved, TableStopped
+from rowferry.judging import Difference, Judgement, Key, Kind, Reading
+from rowferry.key_texts import unmatched
+from rowferry.mysql_source import SourceServer, head_position
+from rowferry.quarantine import key_hash, read_hashes
+from rowferry.resync import unknown_table
+from rowferry.row_text import inexact_columns
+from rowferry.settings import Settings
+from rowferry.table_schema import TableSchema
+from rowferry.types import UnsupportedType
+from rowferry.verify_sides import DestinationSide, SourceSide
+from rowferry.verify_values import ValueComparer
+from rowferry.verify_walk import Walk
+
+MAX_READINGS: Final = 8
+PATIENCE_SECONDS: Final = 300.0
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class TableResult:
+    """What was found of one table. rows: of the source.
+
+    problem: why it could not be verified, or not wholly; "". unsettled: keys that changed faster than
+    they could be compared, of which nothing is known.
+    """
+
+    table: str
+    rows: int = 0
+    differences: tuple[Difference, ...] = ()
+    unsettled: int = 0
+    problem: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """`different`, `not verified`, or `equal`."""
+        if self.differences:
+            return "different"
+        return "not verified" if self.problem else "equal"
+
+    def keys(self, kind: Kind) -> list[Key]:
+        """The keys that differ in that way."""
+        return [d.key for d in self.differences if d.kind is kind]
+
+
+class Stream:
+    """Whether the destination has all that the source had. alive: raises if nobody carries it there."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        control: Connection[Any],
+        server: SourceServer,
+        session: Session,
+        alive: Callable[[], None],
+    ) -> None:
+        """Asks nothing yet."""
+        self._dataset = settings.destination.dataset
+        self._settle_seconds = settings.copying.settle_seconds
+        self._control = control
+        self._server = server
+        self._session = session
+        self._alive = alive
+
+    def pass_head(self) -> None:
+        """Wait until the checkpoint has passed the source's binlog head of now, and changes are settled.
+
+        Raises RowferryError if the checkpoint stands still for long.
+        """
+        head = head_position(self._control, self._server)
+        settled = time.monotonic() + self._settle_seconds
+        seen, moved = "", time.monotonic()
+        while True:
+            self._alive()
+            checkpoint = read_checkpoint(self._session, self._dataset)
+            if checkpoint is not None and checkpoint.position.identity == head.identity:
+                if checkpoint.position.reached(head):
+                    break
+                if str(checkpoint.position) != seen:
+                    seen, moved = str(checkpoint.position), time.monotonic()
+            if time.monotonic() - moved > PATIENCE_SECONDS:
+                reason = "the checkpoint stands still before the source's binlog head"
+                raise RowferryError("verify", reason=reason, hint="`rowferry status` says more")
+            time.sleep(_POLL_SECONDS)
+        time.sleep(max(0.0, settled - time.monotonic()))
+
+
+class Verifier:
+    """Verifies tables over connections of its own. rows: one of `mysql_source.connect_for_copy`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        rows: Connection[Any],
+        session: Session,
+        stream: Stream,
+        progress: Callable[[str, int], None],
+    ) -> None:
+        """session: prints values as `checksum_there.SESSION` says. progress: told of table and rows."""
+        self._settings = settings
+        self._dataset = settings.destination.dataset
+        self._rows = rows
+        self._session = session
+        self._stream = stream
+        self._progress = progress
+
+    def verify(self, tables: Sequence[str]) -> list[TableResult]:
+        """The results by table; no tables means all but those that are gone at the source.
+
+        Raises RowferryError for an unknown name, and what connections raise.
+        """
+        self._stream.pass_head()
+        records = {r.table.id.name: r for r in read_tables(self._session, self._dataset).values()}
+        if unknown := sorted(set(tables) - set(records)):
+            raise unknown_table("verify", unknown[0])
+        wanted = sorted(tables) or [n for n, r in records.items() if r.status is not TableStatus.DROPPED]
+        return [self._verify(records[name]) for name in sorted(set(wanted))]
+
+    def _verify(self, record: TableRecord) -> TableResult:
+        name = record.table.id.name
+        try:
+            problem = self._obstacle(record)
+            result = TableResult(name, problem=problem) if problem else self._compare(record.table)
+        except (SchemaMoved, TableStopped, LoadFailed) as error:
+            return TableResult(name, problem=error.reason)
+        except UnsupportedType as error:
+            return TableResult(name, problem=str(error))
+        now = read_tables(self._session, self._dataset).get(name)
+        if not problem and (now is None or now.status is not record.status or now.table != record.table):
+            return TableResult(name, problem="its layout or its state changed meanwhile")
+        return result
+
+    @staticmethod
+    def _obstacle(record: TableRecord) -> str:
+        if record.status is not TableStatus.STREAMING:
+            return f"it is {record.status.value}"
+        return unmatched(record.table)
+
+    def _compare(self, table: TableSchema) -> TableResult:
+        name = table.id.name
+        source = SourceSide(self._rows, table)
+        destination = DestinationSide(self._session, self._dataset, table)
+        walk = Walk(
+            source,
+            destination,
+            self._settings.copying,
+            self._stream.pass_head,
+            lambda rows: self._progress(name, rows),
+        )
+        found = walk.run()
+        values = None
+        if inexact_columns(table):
+            values = ValueComparer(source, destination, self._settings.quarantine)
+        readings = _Readings(source, destination, values, frozenset(found.unfit), self._set_aside)
+        judgement = self._judge(found.candidates, readings)
+        problem = "" if found.complete else "more rows look different than can be looked at"
+        differences = sorted(judgement.found, key=lambda d: (d.kind, d.key))
+        return TableResult(name, found.rows, tuple(differences), len(judgement.open), problem)
+
+    def _judge(self, candidates: set[Key], readings: _Readings) -> Judgement:
+        judgement = Judgement(sorted(candidates))
+        for number in range(MAX_READINGS):
+            if not judgement.open:
+                break
+            if number:
+                self._stream.pass_head()
+            judgement.hear(readings.read(judgement.open))
+        return judgement
+
+    def _set_aside(self, table: str) -> frozenset[str]:
+        return frozenset(read_hashes(self._session, self._dataset).get(table, {}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Readings:
+    """Looks at keys: in the destination first, then in the source, see `judging`."""
+
+    source: SourceSide
+    destination: DestinationSide
+    values: ValueComparer | None
+    unfit: frozenset[Key]
+    set_aside: Callable[[str], frozenset[str]]
+
+    def read(self, keys: Sequence[Key]) -> dict[Key, Reading]:
+        """A reading of each key."""
+        there = self.destination.read([key for key in keys if key not in self.unfit])
+        here = self.source.read(keys)
+        aside = self.set_aside(self.source.table.id.name)
+        found = {}
+        for key in keys:
+            row, copy = here.get(key), there.get(key)
+            digest = row.digest if row is not None else None
+            if copy is None:
+                found[key] = Reading(digest, None, expected=key_hash(key) in aside)
+            else:
+                found[key] = Reading(digest, copy.digest, copy.version, copy.key)
+        return found | self._by_value(found)
+
+    def _by_value(self, readings: dict[Key, Reading]) -> dict[Key, Reading]:
+        """Readings of rows whose digests differ and whose values could be equal all the same."""
+        doubtful = [k for k, r in readings.items() if not r.equal and r.kind is Kind.DIFFERENT]
+        if self.values is None or not doubtful:
+            return {}
+        found = {}
+        for key, compared in self.values.compare(doubtful).items():
+            reading = readings[key]
+            version = reading.version if compared.version == reading.version else f"{compared.version} later"
+            found[key] = Reading(
+                compared.digest, reading.there, version, reading.there_key, expected=compared.equal
+            )
+        return found
+
+
+def require_copy(session: Session, dataset: str) -> None:
+    """Raise RowferryError if nothing was ever copied into the dataset."""
+    if not has_tracking_tables(session, dataset):
+        raise RowferryError(
+            "verify", f"dataset {dataset}", reason="nothing was copied yet", hint="Run `rowferry run`"
+        )
