@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from typing import Any
 
-from tests.acceptance.harness import Ferry
+from rowferry_lab import opendental
+from rowferry_lab.workload import Workload
+from tests.acceptance.harness import Ferry, wait_until
 
 DIFFERENCES = 3
 
@@ -58,3 +62,122 @@ def test_planted_differences_are_found_without_a_daemon(ferry: Ferry) -> None:
     assert shown.returncode == DIFFERENCES
     assert "ledger: 2 missing, 2 extra, 2 different (5,000 rows)" in shown.stdout
     assert "same: equal (3 rows)" in shown.stdout
+
+
+def test_a_live_office_gives_no_false_alarm(mariadb_ferry: Ferry) -> None:
+    """Under full load, with rows that flip between two values or come and go; what is planted is found."""
+    ferry = mariadb_ferry
+    with ferry.source.connect() as connection:
+        opendental.create(connection, ferry.source.name, rows_scale=0.5)
+    live_office(ferry)
+
+
+def test_a_live_office_on_mysql_gives_no_false_alarm(mysql_ferry: Ferry) -> None:
+    """The same where GTIDs tell what is applied."""
+    ferry = mysql_ferry
+    with ferry.source.connect() as connection:
+        opendental.create(connection, ferry.source.name, rows_scale=0.5)
+    live_office(ferry)
+
+
+def live_office(ferry: Ferry) -> None:
+    """Verify twice while the office works: as it is, and with rows destroyed beside those that change."""
+    ferry.source.run(
+        "CREATE TABLE flips (k varchar(10) PRIMARY KEY, v int)",
+        "CREATE TABLE numbers (k int PRIMARY KEY, v double)",
+        *(f"INSERT INTO flips VALUES ('k{n}', {n})" for n in range(20)),
+        *(f"INSERT INTO numbers VALUES ({n}, {n} / 3)" for n in range(20)),
+    )
+    ferry.settings["ROWFERRY_PROFILE"] = "opendental"
+    ferry.settings["ROWFERRY_COPY__CHUNK_SECONDS"] = "0.01"
+    stop = threading.Event()
+    work = Workload(ferry.source.connect, ferry.source.name, seed=7)
+    workers = [
+        threading.Thread(target=work.run, args=(stop.is_set,), kwargs={"rate": 300}),
+        threading.Thread(target=flip, args=(ferry, stop)),
+    ]
+    with ferry.daemon() as daemon:
+        daemon.wait_ready()
+        wait_until("every table streams", lambda: all_streaming(daemon.status()))
+        for worker in workers:
+            worker.start()
+        try:
+            assert {r["result"] for r in verified(ferry).values()} == {"equal"}
+            ferry.destination.run(
+                "DELETE FROM raw.numbers WHERE k = 11",
+                "UPDATE raw.numbers SET v = v + 1 WHERE k = 12",
+                "UPDATE raw.flips SET k = 'k100' WHERE k = 'k11'",
+            )
+            found = verified(ferry, "flips", "numbers", code=DIFFERENCES)
+        finally:
+            stop.set()
+            for worker in workers:
+                worker.join()
+        numbers, flips = found["numbers"], found["flips"]
+        assert (numbers["missing"], numbers["extra"], numbers["different"]) == ([["11"]], [], [["12"]])
+        assert (flips["missing"], flips["extra"], flips["different"]) == ([["k11"]], [["k100"]], [])
+        assert daemon.stop() == 0
+    assert work.counts.rows > 0
+
+
+def flip(ferry: Ferry, stop: threading.Event) -> None:
+    """Values there and back, rows that go and come, as fast as the source takes them."""
+    with ferry.source.connect() as connection, connection.cursor() as cursor:
+        while not stop.is_set():
+            for table, some, other in (("flips", "'k1'", "'k2'"), ("numbers", "1", "2")):
+                cursor.execute(f"UPDATE {table} SET v = 1 - v WHERE k = {some}")
+                cursor.execute(f"DELETE FROM {table} WHERE k = {other}")
+                cursor.execute(f"INSERT INTO {table} VALUES ({other}, 5)")
+            time.sleep(0.02)
+
+
+def all_streaming(status: dict[str, Any]) -> bool:
+    """Whether the copy of every table is complete."""
+    tables = status.get("tables")
+    return bool(tables) and all(t["state"] == "streaming" for t in tables or ())
+
+
+def test_what_the_settings_ask_for_is_no_difference(mysql_ferry: Ferry) -> None:
+    """Other names and types, zero dates by policy, rows set aside; tables that are not in step are named."""
+    ferry = mysql_ferry
+    ferry.settings |= {
+        "ROWFERRY_TABLES__RENAME": json.dumps({"visits": "Besuche"}),
+        "ROWFERRY_COLUMNS": json.dumps(
+            {
+                "visits": {
+                    "day": {"zero_dates": "1900-01-01", "name": "Tag"},
+                    "paid": {"type": "boolean"},
+                    "at": {"type": "text", "zero_dates": "keep"},
+                    "id": {"name": "Nummer"},
+                    "doc": {"type": "jsonb"},
+                }
+            }
+        ),
+    }
+    nul = "CONCAT('a', CHAR(0))"
+    ferry.source.run(
+        "SET sql_mode = ''",
+        "CREATE TABLE visits (id int PRIMARY KEY, day date, paid tinyint, at datetime(2), t text, doc text,"
+        " j json)",
+        "INSERT INTO visits VALUES (1, '0000-00-00', 1, '0000-00-00', 'x', '{\"b\": 1.0, \"a\": 2}', '[1e3]'),"
+        f" (2, '2024-02-29', 0, '2024-02-29 01:02:03.4', {nul}, '[]', '[]'),"
+        ' (3, NULL, NULL, NULL, NULL, NULL, \'{"long": 1, "a": 1.50}\')',
+        "CREATE TABLE bare (id int)",
+    )
+    assert ferry.run("run", "--until-caught-up").returncode == 1
+    found = verified(ferry, code=1)
+    assert (found["visits"]["result"], found["visits"]["rows"]) == ("equal", 3)
+    assert (found["bare"]["result"], found["bare"]["problem"]) == ("not verified", "it is stopped")
+    assert verified(ferry, "visits")["visits"]["result"] == "equal"
+    ferry.destination.run("""UPDATE raw."Besuche" SET j = '[1001]' WHERE "Nummer" = 1""")
+    assert verified(ferry, "visits", code=DIFFERENCES)["visits"]["different"] == [["1"]]
+    unknown = ferry.run("verify", "visit")
+    assert unknown.returncode == 1
+    assert "it is not among the copied tables" in unknown.stderr
+
+
+def test_nothing_is_verified_before_anything_was_copied(mariadb_ferry: Ferry) -> None:
+    """One line, and exit code 1."""
+    done = mariadb_ferry.run("verify")
+    assert done.returncode == 1
+    assert done.stderr.strip().endswith("nothing was copied yet. Run `rowferry run`")
