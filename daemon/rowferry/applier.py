@@ -8,33 +8,35 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from rowferry import failpoints
 from rowferry.assemble import Assembled, as_destination, table_load
-from rowferry.batch import ChunkSegment, MicroBatch, Segment
+from rowferry.batch import ChunkSegment, CopyRead, MicroBatch, RepairMark, Segment
 from rowferry.batch_queue import TableFault
 from rowferry.book import Decision, TableBook, adopt, commit, reconcile, stop
 from rowferry.changes import LoadReceipt, LoadRequest, RowCounts, SchemaChange, Statement
 from rowferry.checkpoint import (
     Checkpoint,
-    CopyProgress,
     TableRecord,
     TableStatus,
     count_rows,
+    forget_as_of,
     load_metrics,
     save_checkpoint,
     save_table,
     sweep,
 )
 from rowferry.ddl import effect
-from rowferry.destination import Session, existing_columns, existing_owner, run_all
+from rowferry.destination import Session, run_all
 from rowferry.errors import StreamStopped, TableRefused, TableStopped
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineBook, QuarantineChange, sweep_quarantine
+from rowferry.requests import Request, begin_request, finish_request
+from rowferry.standing import existing_table
 from rowferry.table_schema import TableId, TableSchema
 
 Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
@@ -65,6 +67,7 @@ class Applied:
     stages: Mapping[str, float]
     decisions: tuple[Decision, ...] = ()
     finished: tuple[TableId, ...] = ()
+    repaired: tuple[TableId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ class _Plan:
     decisions: list[Decision] = field(default_factory=list)
     records: dict[TableId, TableRecord] = field(default_factory=dict)
     finished: list[TableId] = field(default_factory=list)
+    repaired: list[TableId] = field(default_factory=list)
     quarantine: list[QuarantineChange] = field(default_factory=list)
 
 
@@ -147,8 +151,8 @@ class Applier:
         plan = _Plan()
         self._select(prepared, plan)
         position = self._advance_to(batch.end)
-        self._copy_progress(batch, position, plan)
         load_id = self._ids.next(started_us)
+        self._copy_progress(batch, position, plan, load_id)
         moved = replace(
             self.checkpoint, position=position, load_id=load_id, commit_time_us=batch.commit_time_us
         )
@@ -163,7 +167,7 @@ class Applier:
         """Nothing waits and the stream stands at `position`: finish copies, move the checkpoint."""
         position = self._advance_to(position)
         plan = _Plan()
-        self._finish(position, plan)
+        self._finish(position, plan, self.last_load_id)
         moved = replace(self.checkpoint, position=position, commit_time_us=0)
         plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
         run_all(self._session, plan.statements)
@@ -174,9 +178,22 @@ class Applier:
     def finishes_at(self, position: BinlogPosition) -> bool:
         """Whether some table's copy is complete once everything up to `position` is applied."""
         return any(
-            position.reached(head) and self._book.generations.get(table) == generation
+            position.reached(head) and self._book.generation(table) == generation
             for table, (generation, head) in self._heads.items()
         )
+
+    def copy_again(self, request: Request) -> tuple[Decision, ...]:
+        """Copy a table from its start because somebody asked for it; what became of the table."""
+        table = TableId(self.checkpoint.source, request.table)
+        now = self._catalogue(lambda name: name == table.name).get(table)
+        decision = self._adopted(now) if now is not None else None
+        dataset = self._book.dataset
+        if decision is None:
+            why = "it is not among the selected tables of the source"
+            run_all(self._session, [finish_request(dataset, request.number, why)])
+            return ()
+        begun = [begin_request(dataset, request.number), forget_as_of(dataset, table.name)]
+        return self._commit_decisions((decision,), self.checkpoint.position, begun)
 
     def schema_change(self, change: SchemaChange) -> tuple[Decision, ...]:
         """Deal with a DDL statement; what became of the tables that it touched."""
@@ -228,19 +245,18 @@ class Applier:
         dataset = self._book.dataset
         if record is not None:
             return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
-        if now is None:
-            return None
-        there = now.there
-        existing = existing_columns(self._session, dataset, there)
-        owner = existing_owner(self._session, dataset, there)
-        return adopt(dataset, now, existing, self.last_load_id, owner)
+        return None if now is None else self._adopted(now)
+
+    def _adopted(self, now: TableSchema) -> Decision:
+        standing = existing_table(self._session, self._book.dataset, now.there)
+        return adopt(self._book.dataset, now, standing, self.last_load_id)
 
     def _commit_decisions(
-        self, decisions: tuple[Decision, ...], position: BinlogPosition
+        self, decisions: tuple[Decision, ...], position: BinlogPosition, after: Sequence[Statement] = ()
     ) -> tuple[Decision, ...]:
         dataset = self._book.dataset
         moved = replace(self.checkpoint, position=self._advance_to(position), commit_time_us=0)
-        made = commit(self._session, dataset, decisions, [save_checkpoint(dataset, moved)])
+        made = commit(self._session, dataset, decisions, [save_checkpoint(dataset, moved), *after])
         self.checkpoint = moved
         for decision in made:
             self._book.accept(decision)
@@ -259,31 +275,34 @@ class Applier:
     def _is_current(self, segment: Segment) -> bool:
         if not isinstance(segment, ChunkSegment):
             return True
-        return self._book.generations.get(segment.mark.table) == segment.mark.generation
+        return self._book.generation(segment.mark.table) == segment.mark.generation
 
-    def _copy_progress(self, batch: MicroBatch, position: BinlogPosition, plan: _Plan) -> None:
+    def _copy_progress(
+        self, batch: MicroBatch, position: BinlogPosition, plan: _Plan, last_load_id: str
+    ) -> None:
         stopped = {d.record.table.id for d in plan.decisions}
         for mark in batch.marks:
             record = plan.records.get(mark.table) or self._book.captured(mark.table)
-            current = self._book.generations.get(mark.table) == mark.generation
+            current = self._book.generation(mark.table) == mark.generation
             if record is None or not current or mark.table in stopped:
                 continue
-            copy = record.copy
-            progress = CopyProgress(
-                copy.began, mark.last_key or copy.last_key, copy.rows + mark.rows, copy.done or mark.done
-            )
-            plan.records[mark.table] = replace(record, copy=progress)
-            if mark.head is not None:
+            if isinstance(mark, RepairMark):
+                if mark.request:
+                    plan.repaired.append(mark.table)
+                    plan.statements.append(finish_request(self._book.dataset, mark.request))
+                continue
+            plan.records[mark.table] = replace(record, copy=record.copy.after(mark))
+            if isinstance(mark, CopyRead):
                 self._heads[mark.table] = (mark.generation, mark.head)
-        self._finish(position, plan)
+        self._finish(position, plan, last_load_id)
         plan.statements += [save_table(self._book.dataset, r) for r in plan.records.values()]
 
-    def _finish(self, position: BinlogPosition, plan: _Plan) -> None:
+    def _finish(self, position: BinlogPosition, plan: _Plan, last_load_id: str) -> None:
         """Tables whose copy the stream has caught up with: rows that are gone are swept out."""
         dataset = self._book.dataset
         stopped = {d.record.table.id for d in plan.decisions}
         for table, (generation, head) in self._heads.items():
-            if self._book.generations.get(table) != generation or table in stopped:
+            if self._book.generation(table) != generation or table in stopped:
                 continue
             record = plan.records.get(table) or self._book.captured(table)
             if record is None or not position.reached(head):
@@ -294,7 +313,7 @@ class Applier:
             plan.decisions.append(Decision(finished, (), reason="copied"))
             there = record.table.there
             plan.statements += [
-                sweep(dataset, there, record.copy.began),
+                sweep(dataset, there, record.copy.began, last_load_id),
                 sweep_quarantine(dataset, table.name, record.copy.began),
                 save_table(dataset, finished),
             ]
@@ -354,4 +373,5 @@ class Applier:
             stages=stages,
             decisions=tuple(plan.decisions),
             finished=tuple(plan.finished),
+            repaired=tuple(plan.repaired),
         )

@@ -53,10 +53,9 @@ def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assemb
             part, zeros = _stream_part(segment, rules)
             counts += segment.counts
         else:
-            part, zeros = (
-                _Part(segment.upserts, _no_rows(segment.upserts, table.key), segment.aside),
-                (segment.zero_dates),
-            )
+            gone = segment.deletes
+            deletes = _no_rows(segment.upserts, table.key) if gone is None else gone
+            part, zeros = _Part(segment.upserts, deletes, segment.aside), segment.zero_dates
             counts += RowCounts(copied=segment.mark.rows)
         parts.append(part)
         zero_dates.update(zeros)

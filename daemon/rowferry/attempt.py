@@ -11,30 +11,33 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from rowferry.applier import Applied, Applier, Loads
-from rowferry.batch import ChunkSegment, MicroBatch
-from rowferry.batch_queue import Barrier, BatchQueue, TableFault
+from rowferry.batch import MicroBatch
+from rowferry.batch_queue import Barrier, BatchQueue
 from rowferry.binlog import BinlogReader
 from rowferry.book import Decision
 from rowferry.changes import SchemaChange
 from rowferry.checkpoint import TableStatus, prune
-from rowferry.copy import Chunk, Copier, CopyJob, settles_by_time
+from rowferry.copy import Copier
+from rowferry.copy_gate import CopyGate
+from rowferry.desk import Desk
 from rowferry.destination import run_all
-from rowferry.errors import Interrupted, TableRefused, TableStopped
+from rowferry.errors import Interrupted, TableRefused
 from rowferry.feeder import Feeder
 from rowferry.monitor import Monitor
 from rowferry.quarantine import QuarantineBook
 from rowferry.settings import Settings
 from rowferry.startup import Opened, derive_server_id
-from rowferry.table_schema import TableSchema
-from rowferry.touched import Settled, SettledTime, TouchLog
+from rowferry.table_schema import TableId
+from rowferry.touched import TouchLog
 
 IDLE_COMMIT_SECONDS: Final = 5.0
 PRUNE_SECONDS: Final = 3_600.0
 QUARANTINE_SECONDS: Final = 10.0
+REQUESTS_SECONDS: Final = 0.5
 _TAKE_SECONDS: Final = 0.25
 _JOIN_SECONDS: Final = 5.0
 
@@ -60,6 +63,7 @@ class _Timers:
     committed: float
     pruned: float
     quarantine: float
+    requests: float
 
 
 class Attempt:
@@ -95,25 +99,22 @@ class Attempt:
             QuarantineBook(opened.session, opened.book.dataset, settings.quarantine),
         )
         self.feeder = Feeder(opened.book, self.queue, self._touches)
-        self._copier = Copier(
-            settings,
-            opened.server,
-            self._start_copy,
-            self._place,
-            self._settle,
-            self._copy_fault,
-        )
-        self._timers = _Timers(time.monotonic(), time.monotonic() - PRUNE_SECONDS + 60, time.monotonic())
+        self._gate = CopyGate(opened.book, self.queue, self._touches, opened.server)
+        self._copier = Copier(settings, opened.server, self._gate)
+        self._desk = Desk(opened.session, opened.book, self.applier, self._copier, self._gate, self._decided)
+        now = time.monotonic()
+        self._timers = _Timers(now, now - PRUNE_SECONDS + 60, now, 0.0)
 
     def run(self) -> None:
         """Stream until told to stop, or until caught up. Raises whatever went wrong in any thread."""
         self._observer.decided(self.source.decisions, "start")
         with self._threads():
             for record in self.book.with_status(TableStatus.COPYING):
-                self._begin_copy(record.table)
+                self._begin_copy(record.table.id)
             self._observer.opened(self)
             while not self._stopping.is_set():
                 self._step()
+                self._look_at_requests()
                 self._observer.tick(self)
                 if self._until_caught_up and self._is_caught_up():
                     break
@@ -130,9 +131,10 @@ class Attempt:
         )
         threads = [
             self._thread("reader", lambda: self.feeder.run(reader)),
-            self._thread("copier", self._copier.run),
             self._thread("monitor", self.monitor.run),
         ]
+        copiers = range(self.settings.copying.connections)
+        threads += [self._thread(f"copier-{n}", self._copier.run) for n in copiers]
         try:
             for thread in threads:
                 thread.start()
@@ -178,29 +180,27 @@ class Attempt:
     def _committed(self, applied: Applied) -> None:
         self._timers.committed = time.monotonic()
         self.monitor.applied(applied.position)
-        self.queue.locked(lambda: self._touches.forget(applied.finished))
+        self.queue.locked(lambda: self._touches.forget([*applied.finished, *applied.repaired]))
         self._observer.applied(applied)
         if applied.decisions:
             self._decided(applied.decisions, "batch")
 
     def _decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
-        """Tell of decisions; a table that is no longer being copied leaves the copier."""
+        """Tell of decisions; a table leaves the copier, and enters it again if it must be copied anew."""
         for decision in decisions:
-            if decision.record.status is not TableStatus.COPYING:
-                self._copier.forget(decision.record.table.id)
+            table = decision.record.table.id
+            if decision.copy or decision.record.status is not TableStatus.COPYING:
+                self._copier.forget(table)
+            if decision.copy:
+                self._begin_copy(table)
         self._observer.decided(decisions, cause)
 
     def _barrier(self, barrier: Barrier) -> None:
         cause = barrier.cause
         if isinstance(cause, SchemaChange):
-            decisions = self.applier.schema_change(cause)
-            self._decided(decisions, "schema change")
+            self._decided(self.applier.schema_change(cause), "schema change")
         else:
-            decisions = self.applier.fault(cause)
-            self._decided(decisions, "rows do not fit")
-        for decision in decisions:
-            if decision.copy:
-                self._begin_copy(decision.record.table)
+            self._decided(self.applier.fault(cause), "rows do not fit")
         barrier.done.set()
 
     def _idle(self, *, force: bool = False) -> None:
@@ -231,41 +231,10 @@ class Attempt:
         position = self.queue.take_position() or self.applier.checkpoint.position
         return position.reached(self.source.head)
 
-    def _begin_copy(self, table: TableSchema) -> None:
-        record = self.book.records[table.id]
-        if settles_by_time(self.source.server, table):
-            self.queue.locked(lambda: self._touches.watch(table.id))
-        self._copier.submit(
-            CopyJob(
-                table=record.table,
-                generation=self.book.generations[table.id],
-                progress=record.copy,
-                since=self.applier.checkpoint.position,
-                started_at=time.monotonic(),
-            )
-        )
+    def _begin_copy(self, table: TableId) -> None:
+        self._copier.submit(self._gate.job(table, self.applier.checkpoint.position))
 
-    def _start_copy(self, job: CopyJob) -> CopyJob:
-        """Watch the table's keys from now on, where the server can tell that a SELECT sees the rest."""
-        if settles_by_time(self.source.server, job.table):
-            return job
-        self.queue.locked(lambda: self._touches.watch(job.table.id))
-        return replace(job, since=self.queue.position, started_at=time.monotonic())
-
-    def _place(self, chunk: Chunk) -> None:
-        table = chunk.job.table.id
-
-        def make() -> ChunkSegment | None:
-            if self.book.generations.get(table) != chunk.job.generation:
-                return None
-            return chunk.segment(self._touches.keys(table, chunk.settled))
-
-        self.queue.add_chunk(make)
-
-    def _settle(self, job: CopyJob, settled: Settled) -> None:
-        """Forget what every SELECT from now on sees; time tells it for all tables that go by time."""
-        by_time = isinstance(settled, SettledTime)
-        self.queue.locked(lambda: self._touches.settle(None if by_time else job.table.id, settled))
-
-    def _copy_fault(self, error: TableStopped, table: TableSchema) -> None:
-        self.queue.barrier(TableFault(table.id, error, self.queue.position, final=True))
+    def _look_at_requests(self) -> None:
+        if time.monotonic() - self._timers.requests >= REQUESTS_SECONDS:
+            self._timers.requests = time.monotonic()
+            self._desk.look()

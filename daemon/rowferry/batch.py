@@ -137,12 +137,34 @@ class StreamSegment:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRange:
+    """A range of a table's keys, (last_key, until], and how far its copy has come: up to last_key.
+
+    Keys are the server's own texts in hex, or the first columns of a key. None: from the first row, up to
+    the last. done: whether all of it was read.
+    """
+
+    last_key: tuple[str, ...] | None = None
+    until: tuple[str, ...] | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CopyPlanned:
+    """The copy of a table begins. ranges: together they hold every key. total: rows, roughly."""
+
+    table: TableId
+    generation: int
+    ranges: tuple[KeyRange, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkMark:
     """How far the copy of a table has come with a chunk.
 
-    last_key: the chunk's last key as the server's text (hex for bytes); None if it was empty.
-    rows: rows read. done: nothing comes after it; then `head` is the source's binlog head as seen
-    after the last SELECT.
+    last_key: the chunk's last key; None if it was empty. rows: rows read. part: number of the range.
+    done: whether nothing of the range comes after it.
     """
 
     table: TableId
@@ -150,18 +172,41 @@ class ChunkMark:
     last_key: tuple[str, ...] | None
     rows: int
     done: bool
-    head: BinlogPosition | None = None
+    part: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRead:
+    """Every row of a table was read. head: the source's binlog head as seen after the last SELECT."""
+
+    table: TableId
+    generation: int
+    head: BinlogPosition
+
+
+@dataclass(frozen=True, slots=True)
+class RepairMark:
+    """Rows were read again by their keys. rows: how many. request: its number once all are read, else 0."""
+
+    table: TableId
+    generation: int
+    rows: int
+    request: int = 0
+
+
+CopyMark = CopyPlanned | ChunkMark | CopyRead | RepairMark
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ChunkSegment:
-    """Rows of a chunk that no event has touched since they were read."""
+    """Rows of a chunk that no event has touched since they were read. deletes: keys of rows that are gone."""
 
     table: TableSchema
     upserts: pa.Table
-    mark: ChunkMark
+    mark: ChunkMark | RepairMark
     aside: tuple[SetAside, ...] = ()
     zero_dates: Mapping[str, int] = field(default_factory=dict)
+    deletes: pa.Table | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,7 +227,7 @@ class MicroBatch:
     transactions: int = 0
     rows: int = 0
     size: int = 0
-    marks: list[ChunkMark] = field(default_factory=list)
+    marks: list[CopyMark] = field(default_factory=list)
 
     @property
     def empty(self) -> bool:
@@ -221,3 +266,7 @@ class MicroBatch:
         self.rows += chunk.upserts.num_rows
         self.size += chunk.upserts.nbytes
         self.marks.append(chunk.mark)
+
+    def add_mark(self, mark: CopyMark) -> None:
+        """A mark that comes without rows."""
+        self.marks.append(mark)

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from rowferry.batch import ChunkSegment, MicroBatch, Route
+from rowferry.batch import ChunkSegment, CopyMark, MicroBatch, Route
 from rowferry.changes import RawRow, RowKind, SchemaChange, Transaction
 from rowferry.errors import Interrupted, TableStopped
 from rowferry.position import BinlogPosition
@@ -79,14 +79,21 @@ class BatchQueue:
             return self._open.size + sum(b.size for b in self._sealed if isinstance(b, MicroBatch))
 
     def add_transaction(
-        self, transaction: Transaction, rows: Sequence[DecodedRows], watch: Callable[[], None]
-    ) -> None:
-        """Append a whole transaction; waits while the queue is full.
+        self,
+        transaction: Transaction,
+        rows: Sequence[DecodedRows],
+        watch: Callable[[], None],
+        is_current: Callable[[], bool],
+    ) -> bool:
+        """Append a whole transaction; waits while the queue is full. False: it was not appended.
 
-        watch: called under the lock, so that what it notes is in step with the transaction's place.
+        Both are called under the lock. watch: what it notes is in step with the transaction's place.
+        is_current: whether the rows are still what the transaction must be decoded to.
         """
         with self._changed:
             self._wait_for_room()
+            if not is_current():
+                return False
             if any(not self._open.accepts(r.route.table.id, r.route.names) for r in rows):
                 self._seal()
             for row in rows:
@@ -95,13 +102,18 @@ class BatchQueue:
             self._position = transaction.end
             watch()
             self._opened(bool(rows))
+            return True
 
-    def add_chunk(self, make: Callable[[], ChunkSegment | None]) -> None:
-        """Append a chunk. `make` is called under the lock; None: the chunk is out of date."""
+    def add_chunk(self, make: Callable[[], ChunkSegment | CopyMark | None]) -> None:
+        """Append a chunk or a mark. `make` is called under the lock; None: it is out of date."""
         with self._changed:
             self._wait_for_room()
             chunk = make()
             if chunk is None:
+                return
+            if not isinstance(chunk, ChunkSegment):
+                self._open.add_mark(chunk)
+                self._opened(True)
                 return
             if not self._open.accepts(chunk.table.id, chunk.names):
                 self._seal()

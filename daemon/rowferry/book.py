@@ -6,7 +6,7 @@ loader changes the book; the statements commit together with the checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -22,6 +22,7 @@ from rowferry.destination import (
     run_groups,
 )
 from rowferry.errors import TableStopped
+from rowferry.standing import Standing, make_fit
 from rowferry.table_schema import TableId, TableSchema, diff
 
 CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
@@ -43,11 +44,15 @@ class Decision:
 
 @dataclass(slots=True)
 class TableBook:
-    """Records by table, and a number for each copy that was begun (`generation`)."""
+    """Records by table, and a number for each copy that was begun (`generation`).
+
+    version: rises whenever a table's record was replaced, so that a reader sees that it read an older one.
+    """
 
     dataset: str
     records: dict[TableId, TableRecord] = field(default_factory=dict)
     generations: dict[TableId, int] = field(default_factory=dict)
+    version: int = 0
     _numbers: Iterable[int] = field(default_factory=lambda: count(1))
 
     def captured(self, table: TableId) -> TableRecord | None:
@@ -65,6 +70,11 @@ class TableBook:
         self.records[decision.record.table.id] = decision.record
         if decision.copy:
             self.next_generation(decision.record.table.id)
+        self.version += 1
+
+    def generation(self, table: TableId) -> int:
+        """The number of the table's last copy since the start; 0 if none was begun."""
+        return self.generations.get(table, 0)
 
     def next_generation(self, table: TableId) -> int:
         """A new number for the table's copy; chunks of an older one are out of date."""
@@ -91,33 +101,28 @@ class TableBook:
         return [r for r in self.records.values() if r.status is status]
 
 
-def adopt(
-    dataset: str, table: TableSchema, existing: Mapping[str, str], load_id: str, owner: str = ""
-) -> Decision:
-    """A table that is new to the book: make or complete its destination table, and copy it.
+def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) -> Decision:
+    """A table to copy from its start: make its destination table, or make the one that stands fit.
 
-    existing: columns of a destination table that is already there. owner: the source table that it was
-    made for, "" if it does not say. load_id: the last one in use.
+    load_id: the last one in use.
     """
     try:
         columns_of(table)
-        _require_own(table, existing, owner)
-        if problem := differences(dict(existing), table):
+        _require_own(table, standing)
+        if problem := differences(dict(standing.columns), table):
             there, name = table.there, table.id.name
             hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
             raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
-        missing = [c for c in table.columns if existing and c.there not in existing]
-        ddl = [create_table(dataset, table), mark_owner(dataset, table)]
-        ddl += [add_columns(dataset, table, missing)] if missing else []
+        ddl = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
     return _copied(dataset, table, ddl, load_id, "new table")
 
 
-def _require_own(table: TableSchema, existing: Mapping[str, str], owner: str) -> None:
+def _require_own(table: TableSchema, standing: Standing) -> None:
     """Raise TableStopped for a destination table of somebody else, whose rows a copy would sweep out."""
-    there, name = table.there, table.id.name
-    if not existing or owner == str(table.id) or (not owner and not table.target):
+    there, name, owner = table.there, table.id.name, standing.owner
+    if not standing.columns or owner == str(table.id) or (not owner and not table.target):
         return
     raise TableStopped(
         "copy",

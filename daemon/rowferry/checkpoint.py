@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from rowferry.batch import ChunkMark, CopyMark, CopyPlanned, KeyRange
 from rowferry.changes import RowCounts, Statement
 from rowferry.destination import Session, fetch, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
 from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
+from rowferry.requests import create_requests, prune_requests
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
@@ -47,12 +49,29 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class CopyProgress:
-    """How far the copy of a table has come. began: the load id before its first row."""
+    """How far the copy of a table has come.
+
+    began: the load id before its first row. ranges: of its keys; none before it is planned. rows: read so
+    far. total: rows that the table had, roughly, when the copy was planned.
+    """
 
     began: str = ""
-    last_key: tuple[str, ...] | None = None
+    ranges: tuple[KeyRange, ...] = ()
     rows: int = 0
-    done: bool = False
+    total: int = 0
+
+    def after(self, mark: CopyMark) -> CopyProgress:
+        """The progress once a mark of the copy has passed."""
+        match mark:
+            case CopyPlanned(ranges=ranges, total=total):
+                return replace(self, ranges=ranges, total=total)
+            case ChunkMark(part=part):
+                moved = list(self.ranges)
+                known = moved[part]
+                moved[part] = replace(known, last_key=mark.last_key or known.last_key, done=mark.done)
+                return replace(self, ranges=tuple(moved), rows=self.rows + mark.rows)
+            case _:
+                return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +101,8 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             epoch bigint NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
         f"""CREATE TABLE IF NOT EXISTS {name(dataset, "_rowferry_tables")} (
             table_name text PRIMARY KEY, state text NOT NULL, copy_began text NOT NULL DEFAULT '',
-            copy_last_key jsonb, copy_rows bigint NOT NULL DEFAULT 0,
-            copy_done boolean NOT NULL DEFAULT false,
+            copy_ranges jsonb NOT NULL DEFAULT '[]', copy_rows bigint NOT NULL DEFAULT 0,
+            copy_total bigint NOT NULL DEFAULT 0,
             consistent_since timestamptz, as_of timestamptz, last_change timestamptz,
             rows_applied bigint NOT NULL DEFAULT 0, error text NOT NULL DEFAULT '',
             source_schema jsonb NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
@@ -93,6 +112,7 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             load_end timestamptz NOT NULL, status text NOT NULL, source_commit_time timestamptz,
             PRIMARY KEY (load_id, table_name))""",
         create_quarantine(dataset),
+        create_requests(dataset),
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
                    CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of,
@@ -196,27 +216,31 @@ def read_tables(session: Session, dataset: str) -> dict[str, TableRecord]:
     """The known tables by name."""
     rows = fetch(
         session,
-        "SELECT table_name, state, copy_began, copy_last_key, copy_rows, copy_done, error, source_schema"
+        "SELECT table_name, state, copy_began, copy_ranges, copy_rows, copy_total, error, source_schema"
         f" FROM {name(dataset, '_rowferry_tables')} WHERE %s",
         [True],
     )
     records = {}
-    for table, state, began, last_key, copied, done, error, schema in rows:
-        copy = CopyProgress(began, tuple(last_key) if last_key else None, copied, done)
+    for table, state, began, ranges, copied, total, error, schema in rows:
+        copy = CopyProgress(began, tuple(map(_range, ranges)), copied, total)
         records[table] = TableRecord(TableSchema.from_json(schema), TableStatus(state), copy, error)
     return records
+
+
+def _range(document: dict[str, Any]) -> KeyRange:
+    keys = [None if document[k] is None else tuple(document[k]) for k in ("last_key", "until")]
+    return KeyRange(keys[0], keys[1], document["done"])
 
 
 def save_table(dataset: str, record: TableRecord) -> Statement:
     """Write a table's whole row; its as_of stays, or becomes the checkpoint's when it leaves streaming."""
     copy = record.copy
-    last_key = None if copy.last_key is None else json.dumps(copy.last_key)
     return Statement(
         f"INSERT INTO {name(dataset, '_rowferry_tables')} AS t (table_name, state, copy_began,"
-        " copy_last_key, copy_rows, copy_done, error, source_schema) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " copy_ranges, copy_rows, copy_total, error, source_schema) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)"
         " ON CONFLICT (table_name) DO UPDATE SET state = excluded.state, copy_began = excluded.copy_began,"
-        " copy_last_key = excluded.copy_last_key, copy_rows = excluded.copy_rows,"
-        " copy_done = excluded.copy_done, error = excluded.error, source_schema = excluded.source_schema,"
+        " copy_ranges = excluded.copy_ranges, copy_rows = excluded.copy_rows,"
+        " copy_total = excluded.copy_total, error = excluded.error, source_schema = excluded.source_schema,"
         " as_of = CASE WHEN t.state = 'streaming' AND excluded.state <> 'streaming' THEN"
         f" (SELECT applied_until FROM {name(dataset, '_rowferry_checkpoint')}) ELSE t.as_of END,"
         " consistent_since = CASE WHEN excluded.state = 'streaming' AND t.state <> 'streaming' THEN now()"
@@ -225,12 +249,19 @@ def save_table(dataset: str, record: TableRecord) -> Statement:
             record.table.id.name,
             record.status.value,
             copy.began,
-            last_key,
+            json.dumps([asdict(r) for r in copy.ranges]),
             copy.rows,
-            copy.done,
+            copy.total,
             record.error,
             json.dumps(record.table.to_json()),
         ],
+    )
+
+
+def forget_as_of(dataset: str, table: str) -> Statement:
+    """The table is copied again because its rows are doubted: nobody knows as of when they are."""
+    return Statement(
+        f"UPDATE {name(dataset, '_rowferry_tables')} SET as_of = NULL WHERE table_name = %s", [table]
     )
 
 
@@ -271,9 +302,16 @@ def load_metrics(
     )
 
 
-def sweep(dataset: str, table: str, began: str) -> Statement:
-    """Delete the rows that neither the copy nor the stream has written since the copy began."""
-    return Statement(f'DELETE FROM {name(dataset, table)} WHERE "_dlt_load_id" COLLATE "C" <= %s', [began])
+def sweep(dataset: str, table: str, began: str, last: str) -> Statement:
+    """Delete the rows that neither the copy nor the stream has written since the copy began.
+
+    last: the newest load id in use; a row with a later one was written by somebody else.
+    """
+    return Statement(
+        f'DELETE FROM {name(dataset, table)} WHERE "_dlt_load_id" COLLATE "C" <= %s'
+        ' OR "_dlt_load_id" COLLATE "C" > %s',
+        [began, last],
+    )
 
 
 def prune(dataset: str) -> list[Statement]:
@@ -282,4 +320,5 @@ def prune(dataset: str) -> list[Statement]:
     return [
         Statement(f"DELETE FROM {name(dataset, '_dlt_metrics')} WHERE load_end < now() - %s", [days]),
         Statement(f"DELETE FROM {name(dataset, '_dlt_loads')} WHERE inserted_at < now() - %s", [days]),
+        prune_requests(dataset),
     ]

@@ -12,9 +12,9 @@ from typing import Any, Final
 
 from rowferry.changes import Statement
 from rowferry.destination import name
-from rowferry.key_texts import cast_type, parameter
 from rowferry.row_text import key_columns, row_text
 from rowferry.table_schema import Column, TableSchema
+from rowferry.verify_keys import cast_type, parameter
 
 Texts = Sequence[str] | None
 """A key as its texts; None: no bound."""

@@ -32,17 +32,38 @@ def qualified(table: TableSchema) -> str:
     return f"{quote(table.id.database)}.{quote(table.id.name)}"
 
 
-def chunk_select(table: TableSchema, last_key: Sequence[str] | None, limit: int) -> str:
+def chunk_select(
+    table: TableSchema, last_key: Sequence[str] | None, limit: int, until: Sequence[str] | None = None
+) -> str:
     """The next `limit` rows after `last_key` (as `encode_key` made it), or the first ones.
 
-    A row holds the table's columns, and what `key_values` needs behind them.
+    until: the last key that counts. Both may be the first columns of a key: after all rows that begin so,
+    and up to the last of them. A row holds the table's columns, and what `key_values` needs behind them.
+    Rows of an engine that locks the table while they are sent are put aside by the server first
+    (https://dev.mysql.com/doc/refman/8.4/en/select.html, SQL_BUFFER_RESULT).
     """
     selected = [select_expression(c, quote(c.name)) for c in table.columns]
     columns = ", ".join([*selected, *map(_number, _by_number(table))])
     order = ", ".join(quote(k) for k in table.key)
-    where = f" WHERE {after(table, last_key)}" if last_key is not None else ""
-    index = f" FORCE INDEX ({quote(table.key_index)})"
-    return f"SELECT {columns} FROM {qualified(table)}{index}{where} ORDER BY {order} LIMIT {limit}"
+    bounds = [_beyond(table, last_key, ">")] if last_key is not None else []
+    bounds += [_until(table, until)] if until is not None else []
+    where = " AND ".join(f"({bound})" for bound in bounds) if len(bounds) > 1 else "".join(bounds)
+    where = f" WHERE {where}" if where else ""
+    buffered = "" if table.transactional else "SQL_BUFFER_RESULT "
+    return (
+        f"SELECT {buffered}{columns} FROM {qualified(table)}{_by_key(table)}{where}"
+        f" ORDER BY {order} LIMIT {limit}"
+    )
+
+
+def key_bounds_select(table: TableSchema) -> str:
+    """The least and the greatest value of the key's first column."""
+    lead = quote(table.key[0])
+    return f"SELECT MIN({lead}), MAX({lead}) FROM {qualified(table)}{_by_key(table)}"
+
+
+def _by_key(table: TableSchema) -> str:
+    return f" FORCE INDEX ({quote(table.key_index)})"
 
 
 def key_values(table: TableSchema, row: Sequence[bytes]) -> list[bytes]:
@@ -68,9 +89,9 @@ def _number(column: Column) -> str:
 
 def within(table: TableSchema, low: Sequence[str] | None, high: Sequence[str] | None) -> str:
     """` WHERE ...` for the rows behind `low` and not behind `high`; None: without that bound."""
-    bounds = [f"({after(table, low)})"] if low is not None else []
-    bounds += [f"({up_to(table, high)})"] if high is not None else []
-    return f" WHERE {' AND '.join(bounds)}" if bounds else ""
+    bounds = [f"({_beyond(table, low, '>')})"] if low is not None else []
+    bounds += [f"({_until(table, high)})"] if high is not None else []
+    return " WHERE " + " AND ".join(bounds) if bounds else ""
 
 
 def boundary_select(
@@ -83,30 +104,33 @@ def boundary_select(
     columns = [c for k in table.key if (c := table.column(k)) is not None]
     names = ", ".join(_number(c) if c.type.base in _BY_NUMBER else quote(c.name) for c in columns)
     order = ", ".join(quote(k) for k in table.key)
-    index, where = f" FORCE INDEX ({quote(table.key_index)})", within(table, low, high)
-    return f"SELECT {names} FROM {qualified(table)}{index}{where} ORDER BY {order} LIMIT 1 OFFSET {rows - 1}"
+    place = f"{_by_key(table)}{within(table, low, high)}"
+    return f"SELECT {names} FROM {qualified(table)}{place} ORDER BY {order} LIMIT 1 OFFSET {rows - 1}"
 
 
-def after(table: TableSchema, key: Sequence[str]) -> str:
-    """The condition that a row is behind a key (as `encode_key` made it)."""
-    return _beside(table, key, ">", ">")
-
-
-def up_to(table: TableSchema, key: Sequence[str]) -> str:
-    """The condition that a row is not behind a key."""
-    return _beside(table, key, "<", "<=")
-
-
-def _beside(table: TableSchema, key: Sequence[str], operator: str, last: str) -> str:
-    columns = [c for k in table.key if (c := table.column(k)) is not None]
-    literals = [_literal(c, bytes.fromhex(v)) for c, v in zip(columns, key, strict=True)]
-    names = [_compared(c) for c in columns]
+def _beyond(table: TableSchema, key: Sequence[str], sign: str) -> str:
+    names, literals = _sides(table, key)
     cases = []
     for depth in range(len(names)):
         equal = [f"{names[i]} = {literals[i]}" for i in range(depth)]
-        compare = last if depth == len(names) - 1 else operator
-        cases.append("(" + " AND ".join([*equal, f"{names[depth]} {compare} {literals[depth]}"]) + ")")
+        cases.append("(" + " AND ".join([*equal, f"{names[depth]} {sign} {literals[depth]}"]) + ")")
     return " OR ".join(cases)
+
+
+def _sides(table: TableSchema, key: Sequence[str]) -> tuple[list[str], list[str]]:
+    columns = [c for k in table.key[: len(key)] if (c := table.column(k)) is not None]
+    literals = [_literal(c, bytes.fromhex(v)) for c, v in zip(columns, key, strict=True)]
+    return [_compared(c) for c in columns], literals
+
+
+def _equal(table: TableSchema, key: Sequence[str]) -> str:
+    return " AND ".join(f"{a} = {b}" for a, b in zip(*_sides(table, key), strict=True))
+
+
+def _until(table: TableSchema, key: Sequence[str]) -> str:
+    """Keys that begin so, and all before them."""
+    before, last = _beyond(table, key, "<"), _equal(table, key)
+    return f"{before} OR ({last})" if len(key) > 1 else _beyond(table, key, "<=")
 
 
 def _compared(column: Column) -> str:

@@ -7,242 +7,241 @@ stream has passed the binlog head that was seen after the last SELECT.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 from pymysql.connections import Connection
 
 from rowferry import failpoints
 from rowferry.assemble import keys_of
-from rowferry.batch import ChunkMark, ChunkSegment
+from rowferry.batch import ChunkMark, ChunkSegment, CopyPlanned, CopyRead, RepairMark
 from rowferry.carry import Carried, Form, carry
-from rowferry.checkpoint import CopyProgress
-from rowferry.chunk_sql import chunk_select, encode_key, key_values
-from rowferry.errors import SchemaMoved, TableStopped
-from rowferry.mysql_source import (
-    SourceServer,
-    connect,
-    connect_for_copy,
-    executed_gtid_set,
-    head_position,
-    query,
-)
+from rowferry.copy_jobs import CopyJob, CopySchedule, CopyTask, Part, RepairKeys, Work
+from rowferry.copy_pace import Pace, Throttle
+from rowferry.copy_read import observe, plan_ranges, read_chunk, select, table_sizes
+from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
+from rowferry.key_sql import rows_select
+from rowferry.mysql_source import SourceServer, connect, connect_for_copy, head_position
 from rowferry.policies import select_column
-from rowferry.position import BinlogPosition
 from rowferry.settings import Settings
 from rowferry.table_schema import TableId, TableSchema
-from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime, reached
+from rowferry.touched import Settled, reached
 from rowferry.types import UnsupportedType
 
-FIRST_CHUNK_ROWS: Final = 2_000
-MIN_CHUNK_ROWS: Final = 100
+REPAIR_KEYS: Final = 100
+"""Keys of one SELECT of a repair."""
+_RANGES_PER_CONNECTION: Final = 4
 _POLL_SECONDS: Final = 0.05
 _PUT_OFF_SECONDS: Final = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class CopyJob:
-    """A table to copy. since, started_at: position and monotonic time when the job was given."""
-
-    table: TableSchema
-    generation: int
-    progress: CopyProgress
-    since: BinlogPosition
-    started_at: float
+_LINGER_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows of one SELECT, converted, with what the SELECT is known to have seen."""
+    """Rows of one SELECT, converted, with what the SELECT is known to have seen.
+
+    gone: keys that the SELECT asked for and did not find; None for a range of keys.
+    """
 
     job: CopyJob
     carried: Carried
     settled: Settled
-    mark: ChunkMark
+    mark: ChunkMark | RepairMark
+    gone: pa.Table | None = None
 
     def segment(self, touched: set[Hashable]) -> ChunkSegment:
         """The rows whose keys nothing touched."""
-        rows, aside = self.carried.rows, self.carried.aside
+        key = self.job.table.key
+        rows, aside, gone = self.carried.rows, self.carried.aside, self.gone
         if touched:
-            keys = keys_of(rows, self.job.table.key)
-            rows = rows.filter(pa.array([k not in touched for k in keys], pa.bool_()))
+            rows = _untouched(rows, key, touched)
             aside = tuple(a for a in aside if a.identity not in touched)
-        return ChunkSegment(self.job.table, rows, self.mark, aside, self.carried.zero_dates)
+            gone = None if gone is None else _untouched(gone, key, touched)
+        return ChunkSegment(self.job.table, rows, self.mark, aside, self.carried.zero_dates, gone)
+
+
+def _untouched(rows: pa.Table, key: Sequence[str], touched: set[Hashable]) -> pa.Table:
+    return rows.filter(pa.array([k not in touched for k in keys_of(rows, key)], pa.bool_()))
+
+
+class Gate(Protocol):
+    """Where chunks go, and what the copy must tell on the way."""
+
+    def start(self, job: CopyJob) -> CopyJob:
+        """Told of a job before its first SELECT."""
+
+    def begin(self, job: CopyJob, settled: Settled) -> None:
+        """A SELECT that sees `settled` begins."""
+
+    def end(self, job: CopyJob, settled: Settled) -> None:
+        """That SELECT's chunk is placed, or given up."""
+
+    def place(self, chunk: Chunk) -> None:
+        """Put a chunk into the queue; waits while it is full."""
+
+    def mark(self, mark: CopyPlanned | CopyRead) -> None:
+        """Put a mark into the queue."""
+
+    def fault(self, error: TableStopped, job: CopyJob) -> None:
+        """Told of a table that cannot be copied."""
 
 
 class Copier:
-    """Copies one table at a time over its own connections, in a thread of its own."""
+    """Copies tables over connections of its own, `copy.connections` at most, each in a thread."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        server: SourceServer,
-        start: Callable[[CopyJob], CopyJob],
-        place: Callable[[Chunk], None],
-        settle: Callable[[CopyJob, Settled], None],
-        fault: Callable[[TableStopped, TableSchema], None],
-    ) -> None:
-        """start: told of a job before its first SELECT. place: puts a chunk into the queue.
-
-        settle: told what the next SELECT will see. fault: told of a table that cannot be copied.
-        """
-        self._settings = settings.source
+    def __init__(self, settings: Settings, server: SourceServer, gate: Gate) -> None:
+        """Connects when there is something to copy."""
+        self._source = settings.source
         self._limits = limits = settings.copying
         self._rules = settings.quarantine
         self._server = server
-        self._start = start
-        self._place = place
-        self._settle = settle
-        self._fault = fault
-        self._jobs: list[CopyJob] = []
-        self._changed = threading.Condition()
-        self._stopping = False
-        self._chunk_rows = min(FIRST_CHUNK_ROWS, limits.max_chunk_rows)
+        self.gate = gate
+        self._sizes: dict[str, int] = {}
+        self._throttle = Throttle(limits.max_rows_per_second)
+
+        def is_first(name: str) -> bool:
+            return any(fnmatchcase(name, glob) for glob in limits.first)
+
+        self._schedule = CopySchedule(is_first, lambda: Pace(limits.chunk_seconds, limits.max_chunk_rows))
 
     def submit(self, job: CopyJob) -> None:
-        """Copy a table; an earlier job of the same table is dropped."""
-        with self._changed:
-            self._jobs = [j for j in self._jobs if j.table.id != job.table.id]
-            self._jobs.append(job)
-            self._changed.notify_all()
-
-    def stop(self) -> None:
-        """Let `run` end at the next chunk."""
-        with self._changed:
-            self._stopping = True
-            self._changed.notify_all()
-
-    def run(self) -> None:
-        """Copy whatever is submitted, until `stop`. Raises what connections and conversions raise."""
-        while (job := self._next_job()) is not None:
-            with connect_for_copy(self._settings) as rows, connect(self._settings) as control:
-                while job is not None:
-                    self._copy_or_drop(job, rows, control)
-                    job = self._next_job(wait=False)
-
-    def _next_job(self, *, wait: bool = True) -> CopyJob | None:
-        with self._changed:
-            while wait and not self._jobs and not self._stopping:
-                self._changed.wait()
-            return None if self._stopping or not self._jobs else self._jobs[0]
-
-    def _is_current(self, job: CopyJob) -> bool:
-        return not self._stopping and any(j.generation == job.generation for j in self._jobs)
-
-    def _copy_or_drop(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
-        """A table that changed under the copy is tried again; a DDL event may begin it anew before."""
-        try:
-            self._copy(job, rows, control)
-        except SchemaMoved:
-            self._put_off(job)
-        except TableStopped as error:
-            self._drop(job)
-            self._fault(error, job.table)
+        """Copy a table, or repair some rows of it; an earlier job of the same kind is dropped."""
+        self._sizes.pop(job.table.id.name, None)
+        self._schedule.submit(job)
 
     def forget(self, table: TableId) -> None:
         """The table is not to be copied any longer."""
-        with self._changed:
-            self._jobs = [j for j in self._jobs if j.table.id != table]
+        self._schedule.forget(table)
 
-    def _put_off(self, job: CopyJob) -> None:
-        """Other jobs first."""
-        time.sleep(_PUT_OFF_SECONDS)
-        with self._changed:
-            if any(j.generation == job.generation for j in self._jobs):
-                self._jobs = [*(j for j in self._jobs if j.generation != job.generation), job]
+    def stop(self) -> None:
+        """Let every `run` end at the next chunk."""
+        self._schedule.stop()
 
-    def _drop(self, job: CopyJob) -> None:
-        with self._changed:
-            self._jobs = [j for j in self._jobs if j.generation != job.generation]
+    def run(self) -> None:
+        """Copy whatever is submitted, until `stop`; in several threads at once.
 
-    def _copy(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> None:
-        job = self._start(job)
-        last_key, done = job.progress.last_key, job.progress.done
-        while not done:
-            settled = self._begin(job, rows, control)
-            if settled is None:
-                return
-            chunk = self._read(job, last_key, settled, rows)
+        Raises what connections and conversions raise.
+        """
+        while not self._schedule.stopping.is_set():
+            work = self._schedule.take(_LINGER_SECONDS)
+            if work is None:
+                continue
+            with connect_for_copy(self._source) as rows, connect(self._source) as control:
+                while work is not None:
+                    self._work(work, rows, control)
+                    work = self._schedule.take(_LINGER_SECONDS)
+
+    def _work(self, work: Work, rows: Connection[Any], control: Connection[Any]) -> None:
+        """One step. A table that changed meanwhile is tried again; a DDL event may begin it anew before."""
+        task = work.task if isinstance(work, Part) else work
+        try:
+            if isinstance(work, Part):
+                self._copy(work, rows, control)
+            elif task.job.repair is not None:
+                self._repair(task, task.job.repair, rows)
+            else:
+                self._prepare(task, rows, control)
+        except SelectTooLong:
+            pass
+        except SchemaMoved:
+            self._schedule.put_off(task, _PUT_OFF_SECONDS)
+        except TableStopped as error:
+            if self._schedule.is_current(task):
+                self._schedule.drop(task)
+                self.gate.fault(error, task.job)
+        finally:
+            self._schedule.give_back(work)
+
+    def _prepare(self, task: CopyTask, rows: Connection[Any], control: Connection[Any]) -> None:
+        job = self.gate.start(task.job)
+        size = self._size(job.table, rows)
+        ranges = job.progress.ranges
+        if not ranges:
+            most = self._limits.connections * _RANGES_PER_CONNECTION
+            ranges = plan_ranges(rows, job.table, size, most if self._limits.connections > 1 else 1)
+            self.gate.mark(CopyPlanned(job.table.id, job.generation, ranges, size))
+        self._schedule.prepared(task, job, ranges, size)
+        if task.done:
+            self._finish(task, control)
+
+    def _size(self, table: TableSchema, rows: Connection[Any]) -> int:
+        name = table.id.name
+        if name not in self._sizes:
+            self._sizes = table_sizes(rows, table.id.database)
+        return self._sizes.get(name, 0)
+
+    def _copy(self, part: Part, rows: Connection[Any], control: Connection[Any]) -> None:
+        """A chunk; after the last one of the table, the binlog head."""
+        task = part.task
+        settled = self._begin(task, rows)
+        if settled is None:
+            return
+        try:
+            limit = self._limits.chunk_seconds
+            read = read_chunk(rows, self._server, task.job.table, part.range, task.pace, limit)
+            carried = carry(select_form(task.job.table), read.found, self._rules)
+            mark = ChunkMark(
+                task.job.table.id,
+                task.job.generation,
+                read.last_key,
+                len(read.found),
+                read.done,
+                part.number,
+            )
             failpoints.hit("copy-chunk-read")
-            last_key, done = chunk.mark.last_key or last_key, chunk.mark.done
-            if done:
-                break
-            self._place(chunk)
-        else:
-            settled = SettledTime(time.monotonic())
-            mark = ChunkMark(job.table.id, job.generation, None, 0, done=True)
-            chunk = Chunk(job, carry(select_form(job.table), [], self._rules), settled, mark)
-        head = head_position(control, self._server)
-        self._place(replace(chunk, mark=replace(chunk.mark, head=head)))
-        self._drop(job)
+            self.gate.place(Chunk(task.job, carried, settled, mark))
+        finally:
+            self.gate.end(task.job, settled)
+        if self._schedule.read(part, read.last_key, done=read.done):
+            self._finish(task, control)
+        self._throttle.spend(len(read.found), self._schedule.stopping)
 
-    def _begin(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> Settled | None:
+    def _finish(self, task: CopyTask, control: Connection[Any]) -> None:
+        head = head_position(control, self._server)
+        self.gate.mark(CopyRead(task.job.table.id, task.job.generation, head))
+        self._schedule.drop(task)
+
+    def _begin(self, task: CopyTask, rows: Connection[Any]) -> Settled | None:
         """Open the read view; wait until it sees all that was applied when the job was given."""
-        while self._is_current(job):
-            settled = self._observe(job, rows, control)
+        job = task.job
+        while self._schedule.is_current(task):
+            settled = observe(rows, self._server, job.table, self._limits.settle_seconds)
             if reached(settled, job.since, job.started_at):
-                self._settle(job, settled)
+                self.gate.begin(job, settled)
                 return settled
-            time.sleep(_POLL_SECONDS)
+            self._schedule.stopping.wait(_POLL_SECONDS)
         return None
 
-    def _observe(self, job: CopyJob, rows: Connection[Any], control: Connection[Any]) -> Settled:
-        if settles_by_time(self._server, job.table):
-            return SettledTime(time.monotonic() - self._limits.settle_seconds)
-        if self._server.is_mariadb:
-            return self._snapshot(rows)
-        return SettledSet(executed_gtid_set(control))
-
-    def _snapshot(self, rows: Connection[Any]) -> SettledPosition:
-        query(rows, "ROLLBACK")
-        query(rows, "START TRANSACTION WITH CONSISTENT SNAPSHOT")
-        found = {k.lower(): v for k, v in query(rows, "SHOW STATUS LIKE 'binlog_snapshot_%'")}
-        file, offset = found[b"binlog_snapshot_file"], found[b"binlog_snapshot_position"]
-        position = BinlogPosition(file.decode(), int(offset), None, self._server.identity)
-        return SettledPosition(position)
-
-    def _read(
-        self, job: CopyJob, last_key: Sequence[str] | None, settled: Settled, rows: Connection[Any]
-    ) -> Chunk:
-        limit = self._chunk_rows
-        started = time.monotonic()
-        found = self._select(job.table, chunk_select(job.table, last_key, limit), rows)
-        if isinstance(settled, SettledPosition):
-            query(rows, "ROLLBACK")
-        self._adapt(time.monotonic() - started, len(found))
-        columns = len(job.table.columns)
-        whole = not found or len(found[0]) == columns
-        carried = carry(select_form(job.table), found if whole else [r[:columns] for r in found], self._rules)
-        key = encode_key(key_values(job.table, found[-1])) if found else None
-        mark = ChunkMark(job.table.id, job.generation, key, len(found), done=len(found) < limit)
-        return Chunk(job, carried, settled, mark)
-
-    @staticmethod
-    def _select(table: TableSchema, sql: str, rows: Connection[Any]) -> list[tuple[Any, ...]]:
-        try:
-            return query(rows, sql)
-        except TableStopped as error:
-            hint = f"Run REPAIR TABLE in the source, then `rowferry resync {table.id.name}`"
-            raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None
-
-    def _adapt(self, seconds: float, rows: int) -> None:
-        """Aim for SELECTs of `chunk_seconds`, at most doubling from one to the next."""
-        if rows < self._chunk_rows and seconds < self._limits.chunk_seconds:
-            return
-        factor = min(2.0, self._limits.chunk_seconds / max(seconds, 1e-6))
-        wanted = int(self._chunk_rows * factor)
-        self._chunk_rows = min(max(wanted, MIN_CHUNK_ROWS), self._limits.max_chunk_rows)
+    def _repair(self, task: CopyTask, repair: RepairKeys, rows: Connection[Any]) -> None:
+        """Read rows by their keys, some at a time; what is not found is to be deleted."""
+        task.job = job = self.gate.start(task.job)
+        form = select_form(job.table)
+        for start in range(0, len(repair.keys), REPAIR_KEYS):
+            keys = repair.keys[start : start + REPAIR_KEYS]
+            settled = self._begin(task, rows)
+            if settled is None:
+                return
+            try:
+                found = select(job.table, rows_select(job.table, keys), rows)
+                last = start + REPAIR_KEYS >= len(repair.keys)
+                mark = RepairMark(job.table.id, job.generation, len(found), repair.request if last else 0)
+                carried = carry(form, found, self._rules)
+                self.gate.place(Chunk(job, carried, settled, mark, _gone(form, repair, keys, found)))
+            finally:
+                self.gate.end(job, settled)
+            self._throttle.spend(len(found), self._schedule.stopping)
+        self._schedule.drop(task)
 
 
-def settles_by_time(server: SourceServer, table: TableSchema) -> bool:
-    """Whether only time tells what a SELECT sees: no GTIDs (MySQL), or no snapshot (MariaDB, not InnoDB)."""
-    if server.is_mariadb:
-        return table.engine.lower() != "innodb"
-    return not server.gtid
+def _gone(
+    form: Form, repair: RepairKeys, keys: Sequence[tuple[str, ...]], found: Sequence[tuple[Any, ...]]
+) -> pa.Table:
+    """Of the keys asked for, those that the destination has and the source has not."""
+    gone = set(keys) - {form.key_texts(form.key_of(row)) for row in found}
+    return repair.there_of(gone)
 
 
 def select_form(table: TableSchema) -> Form:

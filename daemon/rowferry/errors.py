@@ -147,6 +147,13 @@ class SchemaMoved(RowferryError):
     kind = "schema_moved"
 
 
+class SelectTooLong(RowferryError):
+    """The source ended a SELECT that took longer than it may; fewer rows at once can help."""
+
+    transient = True
+    kind = "select_too_long"
+
+
 class LoadFailed(RowferryError):
     """A load was rolled back; the checkpoint did not move. Retrying can help."""
 

@@ -54,16 +54,28 @@ class Feeder:
                     self._queue.advance(position)
 
     def _transaction(self, transaction: Transaction) -> None:
+        """Decode by the book, and again if the book has changed before the rows have their place."""
         while True:
+            version = self._book.version
             try:
                 self._refuse_statements(transaction)
                 rows = [d for e in transaction.events for d in self._decode(e)]
-                break
             except _Fault as raised:
                 self._queue.barrier(raised.fault)
                 self._routes.clear()
-        self.received_us = transaction.commit_time_us
-        self._queue.add_transaction(transaction, rows, lambda: self._note(transaction, rows))
+                continue
+            self.received_us = transaction.commit_time_us
+            if self._place(transaction, rows, version):
+                return
+            self._routes.clear()
+
+    def _place(self, transaction: Transaction, rows: list[DecodedRows], version: int) -> bool:
+        return self._queue.add_transaction(
+            transaction,
+            rows,
+            lambda: self._note(transaction, rows),
+            lambda: self._book.version == version,
+        )
 
     def _refuse_statements(self, transaction: Transaction) -> None:
         names = transaction.statement_names

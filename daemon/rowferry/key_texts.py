@@ -1,98 +1,65 @@
-"""Keys as texts (`policies.key_text`), from the source's bytes and from Postgres's texts, and back.
+"""Keys as Postgres prints them, back into the columns that loads have.
 
-Pure. The texts of a key are the same by every way, so that a row of the source and its copy are known by
-them, and a row that is set aside.
+Pure. The inverse of `column::text` for a session with DateStyle ISO and TimeZone UTC
+(https://www.postgresql.org/docs/current/datatype-datetime.html#DATATYPE-DATETIME-OUTPUT).
 """
 
 from __future__ import annotations
 
 import ipaddress
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import pyarrow as pa
 
-from rowferry.carry import Form, UnfitKey, carry_keys
-from rowferry.changes import RawRow
 from rowferry.overrides import column_type
-from rowferry.policies import select_column, texts_of_keys
-from rowferry.row_text import key_columns, row_text
+from rowferry.policies import texts_of_keys
 from rowferry.table_schema import Column, TableSchema
 
-_ORDERED: Final = frozenset(
-    {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "year", "binary", "varbinary"}
-)
-_MARKS: Final = ("hex:", "text:")
-_CLOCKS: Final = re.compile(r"timestamp|time |interval")
+
+def read_keys(
+    table: TableSchema, keys: Sequence[Sequence[str]]
+) -> tuple[pa.Table, tuple[tuple[str, ...], ...]]:
+    """The key columns, named as in the source, and each key as `policies.texts_of_keys` writes it.
+
+    keys: Postgres's texts of the columns of each key. Raises ValueError for a text that is no such key.
+    """
+    columns = [c for k in table.key if (c := table.column(k)) is not None]
+    if any(len(key) != len(columns) for key in keys):
+        raise ValueError("a key with another number of columns")
+    arrays = [_array(c, [key[i] for key in keys]) for i, c in enumerate(columns)]
+    texts = [texts_of_keys(array, c) for array, c in zip(arrays, columns, strict=True)]
+    made = pa.table(dict(zip(table.key, arrays, strict=True)))
+    return made, tuple(zip(*texts, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class SourceKey:
-    """A key of the source. fit: whether the destination's type can hold it."""
-
-    texts: tuple[str, ...]
-    fit: bool = True
-
-
-def key_form(table: TableSchema) -> Form:
-    """How rows that are keys alone become columns. Raises UnsupportedType."""
-    return Form(table, table.key, tuple(select_column(c, key=True) for c in key_columns(table)))
+def _array(column: Column, texts: Sequence[str]) -> pa.Array:
+    kind = column_type(column).arrow
+    read = next((reader for fits, reader in _READERS if fits(kind)), lambda t: as_source_prints(column, t))
+    try:
+        return pa.array([read(text) for text in texts], kind)
+    except (InvalidOperation, pa.ArrowException, OverflowError):
+        raise ValueError(f"column {column.name}: a text that is no key") from None
 
 
-def source_keys(form: Form, rows: Sequence[RawRow]) -> list[SourceKey]:
-    """The keys of rows that hold the key's columns as a SELECT sends them."""
-    if not rows:
-        return []
-    columns = key_columns(form.table)
-    carried, unfit = carry_keys(form, rows)
-    if not unfit:
-        texts = [texts_of_keys(carried.column(c.name).combine_chunks(), c) for c in columns]
-        return [SourceKey(key) for key in zip(*texts, strict=True)]
-    return [SourceKey(form.key_texts(row), not isinstance(form.identity(row), UnfitKey)) for row in rows]
+def as_source_prints(column: Column, text: str) -> str:
+    """A time, a point in time or an address as the source prints it; other texts as they are.
 
-
-def ordered_alike(table: TableSchema) -> bool:
-    """Whether Postgres orders the table's keys as the source does, and can hold all of them."""
-    return all(c.type.base in _ORDERED and not c.policy.as_type for c in key_columns(table))
-
-
-def unmatched(table: TableSchema) -> str:
-    """Why the keys of both sides cannot be matched by their texts; "" if they can. Raises UnsupportedType."""
-    if not table.key:
-        return "no key"
-    odd = [c.name for c in key_columns(table) if not row_text(c, key=True).exact]
-    return f"the key's column {odd[0]} has no exact text" if odd else ""
-
-
-def there_key(table: TableSchema, texts: Sequence[str]) -> tuple[str, ...]:
-    """The key texts for a key as Postgres prints it (`::text`)."""
-    return tuple(_from_postgres(c, t) for c, t in zip(key_columns(table), texts, strict=True))
-
-
-def _from_postgres(column: Column, text: str) -> str:
+    Postgres leaves out zeros at the end of a fraction, and shows the mask of an address, which is none in
+    what was copied (https://www.postgresql.org/docs/current/datatype-net-types.html).
+    """
     kind = column_type(column)
-    if pa.types.is_large_binary(kind.arrow):
-        return "hex:" + text.removeprefix("\\x")
-    if pa.types.is_boolean(kind.arrow):
-        return "1" if text == "true" else "0"
-    if _CLOCKS.match(kind.postgres):
-        return _with_fraction(text.removesuffix("+00"), column.type.fraction)
     if kind.postgres == "inet":
         return _address(text)
-    if column.type.base == "year":
-        return text.zfill(4)
-    return f"text:{text}" if text.startswith(_MARKS) else text
-
-
-def _with_fraction(text: str, digits: int) -> str:
+    if not kind.postgres.startswith(("timestamp", "time ", "interval")) or not column.type.fraction:
+        return text
     whole, _, fraction = text.partition(".")
-    return f"{whole}.{fraction.ljust(digits, '0')}" if digits else text
+    return f"{whole}.{fraction.ljust(column.type.fraction, '0')}"
 
 
 def _address(text: str) -> str:
-    """Postgres's cast to text shows the mask, which is none in what was copied."""
     address = ipaddress.ip_interface(text)
     if address.network.prefixlen != address.max_prefixlen:
         return text
@@ -102,14 +69,24 @@ def _address(text: str) -> str:
     return ":".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
-def cast_type(column: Column) -> str:
-    """The Postgres type to which a key's text is cast: one that cuts nothing off."""
-    postgres = column_type(column).postgres
-    return "text" if postgres.startswith("varchar") else postgres
+def _bytes(text: str) -> bytes:
+    if not text.startswith("\\x"):
+        raise ValueError("not bytes")
+    return bytes.fromhex(text[2:])
 
 
-def parameter(text: str) -> str:
-    """A key's text as Postgres reads it."""
-    if text.startswith("hex:"):
-        return "\\x" + text.removeprefix("hex:")
-    return text.removeprefix("text:")
+def _boolean(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise ValueError("not a boolean")
+    return text == "true"
+
+
+_READERS: tuple[tuple[Callable[[pa.DataType], bool], Callable[[str], Any]], ...] = (
+    (pa.types.is_boolean, _boolean),
+    (pa.types.is_integer, int),
+    (pa.types.is_decimal, Decimal),
+    (pa.types.is_floating, float),
+    (pa.types.is_large_binary, _bytes),
+    (pa.types.is_date, date.fromisoformat),
+    (pa.types.is_timestamp, datetime.fromisoformat),
+)

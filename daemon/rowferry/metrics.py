@@ -27,6 +27,7 @@ ERROR_KINDS: Final = (
     "table_load",
     "commit_unknown",
     "schema_moved",
+    "select_too_long",
     "load",
     "internal",
 )

@@ -18,6 +18,7 @@ from rowferry.errors import (
     ConfigurationError,
     RowferryError,
     SchemaMoved,
+    SelectTooLong,
     StreamStopped,
     TableStopped,
     Unreachable,
@@ -37,6 +38,7 @@ _WHO: Final = frozenset({1045, 1698})
 _GRANT: Final = "`rowferry check` prints the GRANT"
 _NO_DATABASE: Final = 1049
 _SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176, 1412})
+_TOO_LONG: Final = frozenset({1969, 3024})
 _UNREADABLE: Final = frozenset({1030, 1033, 1034, 1035, 1194, 1195, 1812, 1932})
 
 SourceErrors: Final = (pymysql.MySQLError, OSError)
@@ -105,6 +107,8 @@ def translate(error: Exception, operation: str, obj: str) -> RowferryError:
         return ConfigurationError(operation, obj, reason="there is no such database", hint="Mend source.url")
     if code in _SCHEMA_MOVED:
         return SchemaMoved(operation, obj, reason=f"the table has changed (error {code})")
+    if code in _TOO_LONG:
+        return SelectTooLong(operation, obj, reason=f"it took longer than it may (error {code})")
     if code in _UNREADABLE:
         return TableStopped(operation, obj, reason=f"the source cannot read the table (error {code})")
     if isinstance(error, pymysql.ProgrammingError | pymysql.NotSupportedError):

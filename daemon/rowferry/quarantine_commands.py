@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rowferry.applier import Applier
-from rowferry.batch import ChunkMark, ChunkSegment, MicroBatch
+from rowferry.batch import ChunkSegment, MicroBatch, RepairMark
 from rowferry.carry import carry
 from rowferry.checkpoint import has_tracking_tables, read_tables
 from rowferry.copy import select_form
@@ -157,7 +157,7 @@ def _retry(
     with connect_for_copy(settings.source) as connection:
         found = query(connection, select)
     carried = carry(form, found, settings.quarantine)
-    mark = ChunkMark(table.id, opened.book.next_generation(table.id), None, len(found), done=False)
+    mark = RepairMark(table.id, opened.book.next_generation(table.id), len(found))
     batch = MicroBatch()
     batch.segments[table.id] = [ChunkSegment(table, carried.rows, mark, carried.aside, carried.zero_dates)]
     prepared = applier.prepare(batch)

@@ -156,7 +156,12 @@ class BatchSettings(_Group):
 class CopySettings(_Group):
     """How tables are copied while the stream goes on."""
 
-    chunk_seconds: float = Field(default=0.2, gt=0, le=10, description="aim for one SELECT's duration")
+    connections: int = Field(default=2, ge=1, le=32, description="SELECTs at the same time")
+    max_rows_per_second: float | None = Field(
+        default=None, gt=0, description="bound on all copies together; unset: none"
+    )
+    first: Globs = Field(default=(), description="globs of tables to copy before the others")
+    chunk_seconds: float = Field(default=0.2, gt=0, le=10, description="one SELECT takes no longer")
     max_chunk_rows: int = Field(default=50_000, ge=1, description="rows of one SELECT at most")
     settle_seconds: float = Field(
         default=2.0, ge=0.1, le=60, description="how long a change may take from the binlog to a SELECT"

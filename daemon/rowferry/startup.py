@@ -31,7 +31,7 @@ from rowferry.checkpoint import (
     take_epoch,
 )
 from rowferry.column_settings import unused
-from rowferry.destination import Session, existing_columns, existing_owner, run_all, take_lock
+from rowferry.destination import Session, run_all, take_lock
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ConfigurationError, PositionLost
 from rowferry.load_ids import LoadIds
@@ -47,6 +47,7 @@ from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.preflight import require_source
 from rowferry.quarantine import forget_entries
 from rowferry.settings import Settings
+from rowferry.standing import existing_table
 from rowferry.table_schema import TableId, TableSchema
 
 
@@ -202,6 +203,4 @@ def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_
         return None  # a DDL event to come will tell; or the account may not see the table
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
-    there = now.there
-    existing = existing_columns(session, book.dataset, there)
-    return adopt(book.dataset, now, existing, load_id, existing_owner(session, book.dataset, there))
+    return adopt(book.dataset, now, existing_table(session, book.dataset, now.there), load_id)

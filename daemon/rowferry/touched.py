@@ -80,18 +80,22 @@ def reached(by: Settled, position: BinlogPosition, since: float) -> bool:
 
 @dataclass(slots=True)
 class TouchLog:
-    """Touches of the tables that are being copied."""
+    """Touches of the tables that are being copied, and the SELECTs that are under way (readings)."""
 
     _touches: dict[TableId, deque[Touch]] = field(default_factory=dict)
+    _by_time: set[TableId] = field(default_factory=set)
+    _readings: dict[TableId, list[Settled]] = field(default_factory=dict)
 
-    def watch(self, table: TableId) -> None:
-        """Begin, or begin again, with nothing."""
+    def watch(self, table: TableId, *, by_time: bool = False) -> None:
+        """Begin, or begin again, with nothing. by_time: whether only time settles the table's touches."""
         self._touches[table] = deque()
+        (self._by_time.add if by_time else self._by_time.discard)(table)
 
     def forget(self, tables: Sequence[TableId]) -> None:
         """The tables are no longer copied."""
         for table in tables:
             self._touches.pop(table, None)
+            self._by_time.discard(table)
 
     def watches(self, table: TableId) -> bool:
         """Whether touches of the table are recorded."""
@@ -103,12 +107,23 @@ class TouchLog:
         """Images of a row event, before and after."""
         self._touches[route.table.id].append(Touch(arrived, end, gtid, route, list(map(route.key, rows))))
 
-    def settle(self, table: TableId | None, by: Settled) -> None:
-        """Forget what a SELECT from now on sees, of one table or of all; while no chunk is being read."""
-        watched = self._touches.values() if table is None else [self._touches.get(table, deque())]
-        for touches in watched:
-            while touches and touches[0].settled(by):
+    def begin(self, table: TableId, by: Settled) -> None:
+        """A SELECT that sees `by` begins; what neither it nor another one under way can lack is forgotten.
+
+        As time passes for all tables, one that is settled by time settles those that wait for their turn.
+        """
+        self._readings.setdefault(table, []).append(by)
+        others = self._by_time if isinstance(by, SettledTime) else set[TableId]()
+        for each in {table} | others:
+            touches, readings = self._touches.get(each, deque()), self._readings.get(each) or [by]
+            while touches and all(touches[0].settled(reading) for reading in readings):
                 touches.popleft()
+
+    def end(self, table: TableId, by: Settled) -> None:
+        """The SELECT's chunk is placed, or given up."""
+        readings = self._readings.get(table, [])
+        if by in readings:
+            readings.remove(by)
 
     def keys(self, table: TableId, by: Settled) -> set[Hashable]:
         """Keys that were touched and are not settled, converted as `assemble.keys_of` does, or UnfitKey."""

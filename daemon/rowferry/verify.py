@@ -17,7 +17,6 @@ from rowferry.checkpoint import TableRecord, TableStatus, has_tracking_tables, r
 from rowferry.destination import Session
 from rowferry.errors import LoadFailed, RowferryError, SchemaMoved, TableStopped
 from rowferry.judging import Difference, Judgement, Key, Kind, Reading
-from rowferry.key_texts import unmatched
 from rowferry.mysql_source import SourceServer, head_position
 from rowferry.quarantine import key_hash, read_hashes
 from rowferry.resync import unknown_table
@@ -25,6 +24,7 @@ from rowferry.row_text import inexact_columns
 from rowferry.settings import Settings
 from rowferry.table_schema import TableSchema
 from rowferry.types import UnsupportedType
+from rowferry.verify_keys import unmatched
 from rowferry.verify_sides import DestinationSide, SourceSide
 from rowferry.verify_values import ValueComparer
 from rowferry.verify_walk import Walk

@@ -33,9 +33,9 @@ from rowferry.chunk_sql import boundary_select, encode_key
 from rowferry.destination import Session, fetch
 from rowferry.judging import Key
 from rowferry.key_sql import with_keys
-from rowferry.key_texts import SourceKey, key_form, source_keys, there_key
 from rowferry.mysql_source import query
 from rowferry.table_schema import TableSchema
+from rowferry.verify_keys import SourceKey, key_form, source_keys, there_key
 
 KEYS_AT_ONCE: Final = 200
 

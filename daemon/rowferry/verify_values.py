@@ -18,10 +18,10 @@ from rowferry.changes import Statement
 from rowferry.copy import select_form
 from rowferry.destination import copy_in, fetch, name, run_all
 from rowferry.judging import Key
-from rowferry.key_texts import there_key
 from rowferry.row_text import inexact_columns, key_columns
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import Column
+from rowferry.verify_keys import there_key
 from rowferry.verify_sides import DestinationSide, SourceSide
 
 ROWS_AT_ONCE: Final = 50

@@ -1,11 +1,12 @@
 """The walk of `verify` through a table: which keys look different, found by checksums of ranges.
 
 Ranges are cut along the source's key, each as large as takes the source about half of
-`copy.chunk_seconds`; they tile the table without a gap, from before the first key to behind the last, so
-that rows are seen that only the destination has. Where Postgres orders the keys as the source does, it sums
-the same ranges. Other tables are divided by a digest of the key into buckets, which are added up in the
-daemon over all of the source's ranges. What differs is looked at again when the stream has passed, in
-ranges of at most LEAF_ROWS rows; the rows of one that differs still are told by key and digest.
+`copy.chunk_seconds`, like a chunk of the copy. They tile the table without a gap, from before the first key
+to behind the last, so that rows are seen that only the destination has. Where Postgres orders the keys as
+the source does, it sums the same ranges. Other tables are divided by a digest of the key into buckets, which
+are added up in the daemon over all of the source's ranges. What differs is looked at again when the stream
+has passed, in ranges of at most LEAF_ROWS rows; the rows of one that differs still are told by key and
+digest.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from rowferry.checksum_sql import Bound
+from rowferry.copy_pace import Pace
 from rowferry.judging import Key
-from rowferry.key_texts import ordered_alike
 from rowferry.settings import CopySettings
+from rowferry.verify_keys import ordered_alike
 from rowferry.verify_sides import DestinationSide, Here, SourceSide, Sums, There
 
-FIRST_ROWS: Final = 2_000
 LEAF_ROWS: Final = 1_000
 MAX_CANDIDATES: Final = 100_000
 _LISTED_ROWS: Final = 200_000
@@ -59,7 +60,7 @@ class Walk:
         self._limits = limits
         self._pass_stream = pass_stream
         self._progress = progress
-        self._pace = min(FIRST_ROWS, limits.max_chunk_rows)
+        self._pace = Pace(limits.chunk_seconds, limits.max_chunk_rows)
         self._found = Found()
 
     def run(self) -> Found:
@@ -90,9 +91,8 @@ class Walk:
         for part in self._ranges(None, None):
             began = time.monotonic()
             sums = self._source.bucket_sums(*part)
-            self._adapt(time.monotonic() - began)
             here.update({b: here.get(b, Sums()) + found for b, found in sums.items()})
-            self._count(sum(found.rows for found in sums.values()))
+            self._count(sum(found.rows for found in sums.values()), began)
         there = self._destination.bucket_sums()
         differing = [b for b in sorted(here.keys() | there.keys()) if here.get(b) != there.get(b)]
         if differing:
@@ -108,7 +108,7 @@ class Walk:
     def _ranges(self, low: Bound, high: Bound, rows: int = 0) -> Iterator[Range]:
         """Adjoining ranges from `low` to `high`, of so many rows; none said: as the pace has it then."""
         while True:
-            end = self._source.boundary(low, high, rows or self._pace)
+            end = self._source.boundary(low, high, rows or self._pace.rows)
             if end is None or end == high:
                 yield low, high
                 return
@@ -119,8 +119,7 @@ class Walk:
         began = time.monotonic()
         here = self._source.sums(*part)
         if count:
-            self._adapt(time.monotonic() - began)
-            self._count(here.rows)
+            self._count(here.rows, began)
         low, high = map(self._source.texts, part)
         return here == self._destination.sums(low, high)
 
@@ -137,14 +136,10 @@ class Walk:
         if len(there) >= most or len(found.candidates) >= MAX_CANDIDATES:
             found.complete = False
 
-    def _count(self, rows: int) -> None:
+    def _count(self, rows: int, began: float) -> None:
+        self._pace.took(time.monotonic() - began, rows, rows)
         self._found.rows += rows
         self._progress(self._found.rows)
-
-    def _adapt(self, seconds: float) -> None:
-        """At most doubling from one range to the next."""
-        factor = min(2.0, self._limits.chunk_seconds / 2 / max(seconds, 1e-6))
-        self._pace = min(max(int(self._pace * factor), LEAF_ROWS), self._limits.max_chunk_rows)
 
 
 def _lots(rows: dict[str, int]) -> Iterator[list[str]]:

@@ -94,7 +94,7 @@ def assert_exact(ferry: Ferry) -> None:
             break
     else:
         pytest.fail(f"no event ends at the checkpoint {file}:{offset}")
-    number = re.search(r"(?:\d+-\d+-|:)(\d+)", gtid)
+    number = re.search(r"(?:GTID \d+-\d+-|:)(\d+)", gtid)
     assert gtid_set is None or (number and number[1] == re.findall(r"\d+", gtid_set)[-1])
 
 

@@ -27,9 +27,10 @@ def test_planted_differences_are_found_without_a_daemon(ferry: Ferry) -> None:
         "CREATE TABLE ledger (id int PRIMARY KEY, amount decimal(10,2), note varchar(20), seen double)",
         "CREATE TABLE tag (name varchar(20) CHARACTER SET utf8mb4 PRIMARY KEY, n int)",
         "CREATE TABLE same (a int, b varbinary(5), PRIMARY KEY (a, b))",
-        "INSERT INTO ledger SELECT a.n * 100 + b.n, 1.25 * b.n, CONCAT('n', b.n), b.n / 3 FROM"
-        " (WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s WHERE n < 50) SELECT n FROM s) a,"
-        " (WITH RECURSIVE s AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM s WHERE n < 100) SELECT n FROM s) b",
+        "CREATE TABLE n (n int PRIMARY KEY)",
+        f"INSERT INTO n VALUES {', '.join(f'({n})' for n in range(1, 101))}",
+        "INSERT INTO ledger SELECT a.n * 100 + b.n, 1.25 * b.n, CONCAT('n', b.n), b.n / 3"
+        " FROM n a, n b WHERE a.n <= 50",
         "INSERT INTO tag SELECT CONCAT('ä', id), id FROM ledger",
         "INSERT INTO same VALUES (1, X'00'), (1, X'ff'), (2, '')",
     )
@@ -159,7 +160,7 @@ def test_what_the_settings_ask_for_is_no_difference(mysql_ferry: Ferry) -> None:
         "SET sql_mode = ''",
         "CREATE TABLE visits (id int PRIMARY KEY, day date, paid tinyint, at datetime(2), t text, doc text,"
         " j json)",
-        "INSERT INTO visits VALUES (1, '0000-00-00', 1, '0000-00-00', 'x', '{\"b\": 1.0, \"a\": 2}', '[1e3]'),"
+        "INSERT INTO visits VALUES (1, '0000-00-00', 1, '0000-00-00', 'x', '{\"b\": 1.0}', '[1e3]'),"
         f" (2, '2024-02-29', 0, '2024-02-29 01:02:03.4', {nul}, '[]', '[]'),"
         ' (3, NULL, NULL, NULL, NULL, NULL, \'{"long": 1, "a": 1.50}\')',
         "CREATE TABLE bare (id int)",

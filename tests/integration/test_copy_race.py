@@ -16,9 +16,12 @@ from typing import Any
 import pytest
 
 from rowferry.attempt import Attempt
+from rowferry.batch import CopyPlanned, CopyRead
 from rowferry.board import Board
 from rowferry.checkpoint import CopyProgress
-from rowferry.copy import Chunk, Copier, CopyJob
+from rowferry.copy import Chunk, Copier
+from rowferry.copy_jobs import CopyJob
+from rowferry.errors import TableStopped
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.mysql_catalog import read_tables
@@ -26,6 +29,7 @@ from rowferry.mysql_source import connect, describe_server, head_position
 from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.settings import Settings, load_settings
 from rowferry.startup import open_both
+from rowferry.touched import Settled
 from rowferry_lab.compare import compare
 from rowferry_lab.servers import DestinationDatabase, SourceDatabase
 from tests.acceptance.harness import wait_until
@@ -51,7 +55,7 @@ class Meddler:
         self._attempt = attempt
         self._source = source
         self._settings = settings
-        self._place: Any = attempt._copier._place
+        self._place: Any = attempt._copier.gate.place
         self.chunks = 0
 
     def place(self, chunk: Chunk) -> None:
@@ -86,7 +90,8 @@ def test_a_chunk_undoes_no_change_that_came_before_its_place(
     with open_both(settings) as opened:
         attempt = Attempt(settings, opened, loader, board, threading.Event(), until_caught_up=True)
         meddler = Meddler(attempt, source_database, settings)
-        attempt._copier._place = meddler.place
+        gate: Any = attempt._copier.gate
+        gate.place = meddler.place
         attempt.run()
     loader.close()
     assert meddler.chunks >= ROWS // 100
@@ -110,15 +115,9 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
         before = head_position(control, server)
         [table] = read_tables(control, source_database.name, settings.tables).values()
     job = CopyJob(table, 1, CopyProgress(), _after(before), time.monotonic() + 2.0)
-    placed: list[Chunk] = []
-    copier = Copier(
-        settings,
-        server,
-        lambda given: given,
-        placed.append,
-        lambda *_: None,
-        lambda *_: None,
-    )
+    gate = Gate()
+    placed = gate.placed
+    copier = Copier(settings, server, gate)
     copier.submit(job)
     thread = threading.Thread(target=copier.run)
     thread.start()
@@ -131,6 +130,34 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
         copier.stop()
         thread.join()
     assert placed[0].carried.rows.num_rows == 11
+
+
+class Gate:
+    """Keeps what is placed."""
+
+    def __init__(self) -> None:
+        self.placed: list[Chunk] = []
+
+    def start(self, job: CopyJob) -> CopyJob:
+        """The job stays as it was given."""
+        return job
+
+    def begin(self, job: CopyJob, settled: Settled) -> None:
+        """Nothing is touched here."""
+
+    def end(self, job: CopyJob, settled: Settled) -> None:
+        """Nothing is touched here."""
+
+    def place(self, chunk: Chunk) -> None:
+        """Keep it."""
+        self.placed.append(chunk)
+
+    def mark(self, mark: CopyPlanned | CopyRead) -> None:
+        """Marks hold no rows."""
+
+    def fault(self, error: TableStopped, job: CopyJob) -> None:
+        """The table can be copied."""
+        raise error
 
 
 def _after(position: BinlogPosition) -> BinlogPosition:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from rowferry.applier import Applied, Applier
-from rowferry.batch import ChunkMark, ChunkSegment, MicroBatch
+from rowferry.batch import ChunkMark, ChunkSegment, CopyRead, KeyRange, MicroBatch
 from rowferry.book import TableBook
 from rowferry.carry import carry
 from rowferry.changes import LoadReceipt, LoadRequest, RowKind, Statement
@@ -87,7 +87,7 @@ class Bench:
 
 def bench(status: TableStatus = TableStatus.STREAMING, max_rows: int = 3, **more: TableRecord) -> Bench:
     """Both tables in that state; a copy began after that load."""
-    began = CopyProgress(BEGAN, done=True)
+    began = CopyProgress(BEGAN, (KeyRange(),))
     records = {t.id: TableRecord(t, status, began) for t in (SCHEMA, OTHER)}
     book = TableBook("raw", records | {r.table.id: r for r in more.values()})
     for known in book.records:
@@ -146,9 +146,11 @@ def test_the_limit_counts_over_all_loads() -> None:
 def last_chunk(at: Bench, rows: list[tuple[bytes, bytes]]) -> MicroBatch:
     """The last chunk of the table's copy, and the position up to which it is exact."""
     carried = carry(select_form(SCHEMA), list(rows), QuarantineSettings())
-    mark = ChunkMark(SCHEMA.id, at.book.generations[SCHEMA.id], None, len(rows), True, position(300))
+    generation = at.book.generation(SCHEMA.id)
+    mark = ChunkMark(SCHEMA.id, generation, None, len(rows), True)
     batch = MicroBatch()
     batch.add_chunk(ChunkSegment(SCHEMA, carried.rows, mark, carried.aside, carried.zero_dates))
+    batch.add_mark(CopyRead(SCHEMA.id, generation, position(300)))
     batch.end_transaction(position(300), 0)
     return batch
 
@@ -156,7 +158,7 @@ def last_chunk(at: Bench, rows: list[tuple[bytes, bytes]]) -> MicroBatch:
 def test_the_end_of_a_copy_sweeps_rows_and_entries_alike() -> None:
     """Those of before it, each under its own name; then the book reads what is left."""
     renamed = replace(SCHEMA, target="people")
-    record = TableRecord(renamed, TableStatus.COPYING, CopyProgress(BEGAN, done=True))
+    record = TableRecord(renamed, TableStatus.COPYING, CopyProgress(BEGAN, (KeyRange(),)))
     at = bench(TableStatus.STREAMING, patient=record)
     at.session.hashes = [("patient", "old", "1600000000.000000")]
     at.applier.quarantine.reload()
@@ -165,7 +167,7 @@ def test_the_end_of_a_copy_sweeps_rows_and_entries_alike() -> None:
     assert applied.finished == (SCHEMA.id,)
     swept = at.statements('"_dlt_load_id" COLLATE')
     assert [(s.text.split(" WHERE")[0], s.parameters) for s in swept] == [
-        ('DELETE FROM "raw"."people"', [BEGAN])
+        ('DELETE FROM "raw"."people"', [BEGAN, at.loader.requests[-1].load_id])
     ]
     [entries] = [s for s in at.statements("_rowferry_quarantine") if "load_id COLLATE" in s.text]
     assert entries.parameters == ["patient", BEGAN]

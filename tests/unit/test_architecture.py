@@ -23,10 +23,11 @@ TIERS = (
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json labels"
     " temporal_hires compressed geometry fixed_kinds convert"
     " ddl transaction json_texts overrides zero_dates policies carry row_history batch assemble touched lag"
-    " load_ids chunk_sql key_sql payload binlog_events row_text checksum_sql key_texts judging",
-    "mysql_source mysql_catalog dispatch binlog destination checkpoint load metrics logs book status_server"
-    " batch_queue quarantine checksum_there verify_sides",
-    "copy monitor applier feeder preflight resync status verify_walk verify_values verify",
+    " load_ids chunk_sql key_sql key_texts payload binlog_events row_text checksum_sql verify_keys judging",
+    "mysql_source mysql_catalog dispatch binlog destination standing requests checkpoint load metrics logs"
+    " book status_server batch_queue quarantine checksum_there verify_sides",
+    "copy_pace copy_read copy_jobs copy copy_gate monitor applier desk feeder preflight resync status"
+    " verify_walk verify_values verify",
     "__init__ startup attempt board loading pipeline quarantine_commands verify_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}

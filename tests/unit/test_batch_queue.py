@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from rowferry.batch import ChunkSegment, MicroBatch, StreamSegment
+from rowferry.batch import ChunkSegment, CopyRead, MicroBatch, StreamSegment
 from rowferry.batch_queue import Barrier, BatchQueue, TableFault
 from rowferry.errors import Interrupted, LoadFailed, TableStopped
 from rowferry.settings import BatchSettings
@@ -33,10 +33,15 @@ def nothing() -> None:
     """Watch nothing."""
 
 
+def always() -> bool:
+    """The rows are current."""
+    return True
+
+
 def add(into: BatchQueue, end: int, *keys: int) -> None:
     """A transaction that inserts those keys."""
     rows = [decoded(PATIENT, (key, b"x")) for key in keys]
-    into.add_transaction(transaction(end), rows, nothing)
+    into.add_transaction(transaction(end), rows, nothing, always)
 
 
 def taken(from_: BatchQueue) -> MicroBatch:
@@ -84,6 +89,26 @@ def fault() -> TableFault:
     return TableFault(TABLE.id, TableStopped("decode rows"), position(1))
 
 
+def test_rows_that_were_decoded_by_an_older_book_are_not_taken() -> None:
+    """The adder decodes them again; nothing has moved meanwhile."""
+    found = queue(age=0.01)
+    rows = [decoded(PATIENT, (1, b"x"))]
+    assert not found.add_transaction(transaction(100), rows, pytest.fail, lambda: False)
+    assert found.position != position(100)
+    assert found.take(0.05) is None
+    assert found.add_transaction(transaction(100), rows, nothing, always)
+    assert taken(found).rows == 1
+
+
+def test_a_mark_without_rows_keeps_its_place() -> None:
+    """It is loaded with what came before it."""
+    found = queue(age=0.01)
+    add(found, 100, 1)
+    mark = CopyRead(TABLE.id, 1, position(100))
+    found.add_chunk(lambda: mark)
+    assert taken(found).marks == [mark]
+
+
 def test_transactions_and_chunks_leave_in_their_order() -> None:
     """One writer, one order."""
     found = queue(age=0.01)
@@ -110,7 +135,8 @@ def test_a_batch_leaves_when_it_is_old_enough() -> None:
 def test_a_full_batch_leaves_at_once(limits: dict[str, int]) -> None:
     """By rows or by bytes, whatever its age."""
     found = queue(**limits)
-    found.add_transaction(transaction(100), [decoded(PATIENT, (1, b"x"), (2, b"x"), size=1 << 16)], nothing)
+    rows = [decoded(PATIENT, (1, b"x"), (2, b"x"), size=1 << 16)]
+    found.add_transaction(transaction(100), rows, nothing, always)
     assert taken(found).rows == 2
 
 
@@ -147,7 +173,7 @@ def test_what_watches_is_told_under_the_lock() -> None:
         other.start()
         assert not entered.wait(0.05)
 
-    found.add_transaction(transaction(100), [decoded(PATIENT, (1, b"x"))], watch)
+    found.add_transaction(transaction(100), [decoded(PATIENT, (1, b"x"))], watch, always)
     assert entered.wait(PATIENCE)
 
 
@@ -165,7 +191,7 @@ def test_other_columns_begin_another_batch() -> None:
     add(found, 100, 1)
     fewer = route(table("id"))
     rows = [decoded(VISIT, (7, b"x")), decoded(fewer, (2,))]
-    found.add_transaction(transaction(200), rows, nothing)
+    found.add_transaction(transaction(200), rows, nothing, always)
     first = taken(found)
     assert (first.end, first.rows) == (position(100), 1)
     assert found.take(0) is None

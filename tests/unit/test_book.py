@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
+from rowferry.batch import KeyRange
 from rowferry.book import Decision, TableBook, adopt, reconcile, stop
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.column_settings import MAX_NAME_BYTES
+from rowferry.standing import Standing
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType, RowEnd, TableId, TableSchema
 from tests.unit.flow import INT, table
 
@@ -28,9 +30,14 @@ EXISTING = {
 }
 
 
+def stands(columns: dict[str, str], owner: str = "") -> Standing:
+    """A destination table with the key that the tables here have."""
+    return Standing(columns, owner, [frozenset(["id"])], has_primary_key=True)
+
+
 def record(status: TableStatus, schema: TableSchema = PATIENT) -> TableRecord:
     """A record in the middle of its life."""
-    return TableRecord(schema, status, CopyProgress("1600000000.000000", ("31",), 5, done=False))
+    return TableRecord(schema, status, CopyProgress("1600000000.000000", (KeyRange(("31",)),), 5))
 
 
 def decided(
@@ -70,7 +77,7 @@ def require_stop(decision: Decision | None, *words: str) -> None:
 
 def test_a_new_table_is_made_and_copied() -> None:
     """With the key and the columns of its own that every destination table has."""
-    found = require_copy(adopt(DATASET, PATIENT, {}, LOAD), PATIENT)
+    found = require_copy(adopt(DATASET, PATIENT, Standing(), LOAD), PATIENT)
     created, owned, _ = found.statements
     assert owned.text == f'COMMENT ON TABLE "raw"."patient" IS \'Copied by Rowferry from {PATIENT.id}\''
     assert created.text == (
@@ -81,8 +88,8 @@ def test_a_new_table_is_made_and_copied() -> None:
 
 def test_a_table_that_is_there_already_is_filled_in_place() -> None:
     """Never dropped: views and grants stay. Columns that it lacks are added."""
-    assert len(require_copy(adopt(DATASET, PATIENT, EXISTING, LOAD), PATIENT).statements) == 3
-    found = require_copy(adopt(DATASET, WIDER, EXISTING, LOAD), WIDER)
+    assert len(require_copy(adopt(DATASET, PATIENT, stands(EXISTING), LOAD), PATIENT).statements) == 3
+    found = require_copy(adopt(DATASET, WIDER, stands(EXISTING), LOAD), WIDER)
     assert [s.text for s in found.statements if s.text.startswith("ALTER")] == [
         'ALTER TABLE "raw"."patient" ADD COLUMN IF NOT EXISTS "age" varchar(40)'
     ]
@@ -91,7 +98,7 @@ def test_a_table_that_is_there_already_is_filled_in_place() -> None:
 
 def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
     """It may be someone's own."""
-    found = adopt(DATASET, PATIENT, {**EXISTING, "id": "text"}, LOAD)
+    found = adopt(DATASET, PATIENT, stands({**EXISTING, "id": "text"}), LOAD)
     require_stop(found, "column id is text in the destination, integer is needed", "resync patient")
 
 
@@ -108,7 +115,7 @@ def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
 )
 def test_the_copy_of_another_table_is_left_alone(schema: TableSchema, owner: str, stops: bool) -> None:
     """Its rows would be swept out at the copy's end; a name that was given must be free, or its own."""
-    found = adopt(DATASET, schema, EXISTING, LOAD, owner)
+    found = adopt(DATASET, schema, stands(EXISTING, owner), LOAD)
     if stops:
         require_stop(found, "the destination has a table", "resync patient")
     else:
@@ -130,13 +137,13 @@ def test_the_copy_of_another_table_is_left_alone(schema: TableSchema, owner: str
 )
 def test_what_cannot_be_carried_stops_only_its_table(schema: TableSchema, words: tuple[str, ...]) -> None:
     """At once when it is seen, and without any DDL; Postgres would cut a long name without an error."""
-    require_stop(adopt(DATASET, schema, {}, LOAD), *words, schema.id.name)
+    require_stop(adopt(DATASET, schema, Standing(), LOAD), *words, schema.id.name)
 
 
 def test_a_name_of_exactly_63_bytes_is_carried() -> None:
     """In Postgres' own limit."""
     schema = table("id", "é" * 31 + "x", name="x" * MAX_NAME_BYTES)
-    require_copy(adopt(DATASET, schema, {}, LOAD), schema)
+    require_copy(adopt(DATASET, schema, Standing(), LOAD), schema)
 
 
 @pytest.mark.parametrize("status", [COPYING, STREAMING])
@@ -294,7 +301,7 @@ def test_each_copy_has_a_number_of_its_own() -> None:
     book, other = TableBook(DATASET), table(name="visit")
     numbers = []
     for schema in (PATIENT, other, PATIENT):
-        book.accept(adopt(DATASET, schema, {}, LOAD))
+        book.accept(adopt(DATASET, schema, Standing(), LOAD))
         numbers.append(book.generations[schema.id])
     assert len(set(numbers)) == 3
     assert numbers == sorted(numbers)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from rowferry.batch import KeyRange
 from rowferry.changes import RowCounts, Statement
 from rowferry.checkpoint import (
     METRICS_KEPT_DAYS,
@@ -36,7 +37,8 @@ ODD = 'pa"t%s%(a)s%'
 QUOTED_ODD = '"pa""t%s%(a)s%"'
 PLACE = position(2**40, gtid_set=MariadbGtidSet.parse("0-1-5"))
 CHECKPOINT = Checkpoint("clinic", "mariadb", PLACE, epoch=7, load_id="5.0", commit_time_us=1_500_000)
-RECORD = TableRecord(table(name=ODD), TableStatus.COPYING, CopyProgress("1.0", ("61", "62"), 9), "why")
+PROGRESS = CopyProgress("1.0", (KeyRange(("61", "62")),), 9, 20)
+RECORD = TableRecord(table(name=ODD), TableStatus.COPYING, PROGRESS, "why")
 COUNTS = RowCounts(1, 2, 3, 4)
 
 WITH_PARAMETERS = {
@@ -46,7 +48,7 @@ WITH_PARAMETERS = {
     "forget_tables": [forget_tables(DATASET, [ODD])],
     "count_rows": [count_rows(DATASET, ODD, COUNTS, 5)],
     "load_metrics": [load_metrics(DATASET, "5.0", ODD, COUNTS, 5, 5)],
-    "sweep": [sweep(DATASET, ODD, "5.0")],
+    "sweep": [sweep(DATASET, ODD, "5.0", "9.0")],
     "prune": prune(DATASET),
 }
 WITHOUT_PARAMETERS = {
@@ -77,7 +79,7 @@ def test_a_statement_without_parameters_holds_names_as_they_are(statements: list
 
 def test_table_names_are_quoted_too() -> None:
     """Where they are identifiers."""
-    assert QUOTED_ODD.replace("%", "%%") in sweep(DATASET, ODD, "5.0").text
+    assert QUOTED_ODD.replace("%", "%%") in sweep(DATASET, ODD, "5.0", "9.0").text
     for statements in (WITHOUT_PARAMETERS["create_table"], WITHOUT_PARAMETERS["add_columns"]):
         assert statements[0].text.count(QUOTED_ODD) == 2
 
@@ -134,21 +136,21 @@ def test_a_tables_row_holds_its_copy_and_its_layout() -> None:
         ODD,
         "copying",
         "1.0",
-        '["61", "62"]',
+        '[{"last_key": ["61", "62"], "until": null, "done": false}]',
         9,
-        False,
+        20,
         "why",
         json.dumps(RECORD.table.to_json()),
     ]
     fresh = save_table(DATASET, replace(RECORD, copy=CopyProgress()))
-    assert list(fresh.parameters)[3] is None
+    assert list(fresh.parameters)[3] == "[]"
 
 
 def test_the_sweep_compares_load_ids_as_bytes() -> None:
     """In the order in which they were made, whatever the database's collation."""
-    swept = sweep(DATASET, ODD, "5.0")
-    assert swept.text.endswith('WHERE "_dlt_load_id" COLLATE "C" <= %s')
-    assert list(swept.parameters) == ["5.0"]
+    swept = sweep(DATASET, ODD, "5.0", "7.0")
+    assert swept.text.endswith('WHERE "_dlt_load_id" COLLATE "C" <= %s OR "_dlt_load_id" COLLATE "C" > %s')
+    assert list(swept.parameters) == ["5.0", "7.0"]
 
 
 def test_metrics_of_a_load_are_in_step_with_their_columns() -> None:
@@ -161,7 +163,7 @@ def test_metrics_of_a_load_are_in_step_with_their_columns() -> None:
 
 def test_what_grows_is_pruned() -> None:
     """One row a load, and one a table of it."""
-    assert [s.parameters[0].days for s in prune(DATASET)] == [METRICS_KEPT_DAYS] * 2
+    assert [s.parameters[0].days for s in prune(DATASET)] == [METRICS_KEPT_DAYS] * 3
     assert any("_dlt_metrics" in s.text for s in prune(DATASET))
     assert any("_dlt_loads" in s.text for s in prune(DATASET))
 

@@ -21,6 +21,7 @@ CODES = {
     "RowRefused": 1,
     "TableRefused": 1,
     "SchemaMoved": 1,
+    "SelectTooLong": 1,
     "LoadFailed": 1,
     "Interrupted": 1,
 }
@@ -67,6 +68,7 @@ def test_only_what_can_mend_itself_is_transient() -> None:
     assert {name for name, error in TREE.items() if error.transient} == {
         "Unreachable",
         "SchemaMoved",
+        "SelectTooLong",
         "LoadFailed",
     }
 

@@ -16,7 +16,8 @@ from rowferry.batch import ChunkMark, ChunkSegment, MicroBatch
 from rowferry.carry import carry
 from rowferry.changes import RowKind, Statement
 from rowferry.checkpoint import CopyProgress
-from rowferry.copy import Chunk, CopyJob, select_form
+from rowferry.copy import Chunk, select_form
+from rowferry.copy_jobs import CopyJob
 from rowferry.errors import RowRefused
 from rowferry.quarantine import QuarantineBook, key_hash, read_entries, sweep_quarantine
 from rowferry.settings import QuarantineSettings

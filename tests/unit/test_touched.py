@@ -67,7 +67,7 @@ def test_a_key_is_left_alone_if_and_only_if_an_unsettled_change_touched_it(
         log.record(0.0, position(number), f"{UUID}:{number}", PATIENT, [(key, b"x")])
     settled = by_set(":".join(map(str, executed))) if executed else SettledSet(MysqlGtidSet())
     assert log.keys(TABLE, settled) == {key for number, key in touches if number not in executed}
-    log.settle(TABLE, settled)
+    log.begin(TABLE, settled)
     assert log.keys(TABLE, settled) == {key for number, key in touches if number not in executed}
 
 
@@ -105,7 +105,7 @@ def test_a_key_that_cannot_be_carried_is_touched_by_its_bytes() -> None:
 def test_settling_forgets_what_every_later_select_sees() -> None:
     """So that memory does not grow with the copy."""
     log = log_of(1, 2, 3)
-    log.settle(TABLE, by_set("1-2"))
+    log.begin(TABLE, by_set("1-2"))
     assert log.keys(TABLE, SettledSet(MysqlGtidSet())) == {3}
 
 
@@ -123,7 +123,7 @@ def test_tables_are_apart_and_watched_only_while_they_are_copied() -> None:
     log.forget([TABLE, table(name="unknown").id])
     assert not log.watches(TABLE)
     assert log.watches(other.table.id)
-    log.settle(TABLE, SettledTime(9.0))
+    log.begin(TABLE, SettledTime(9.0))
 
 
 @pytest.mark.parametrize(
@@ -143,3 +143,41 @@ def test_a_copy_begins_when_its_select_sees_what_was_applied(
 ) -> None:
     """Otherwise its first chunk would undo it."""
     assert reached(settled, place, since) is sees
+
+
+def test_what_a_select_under_way_may_lack_is_kept_for_it() -> None:
+    """Two ranges of one table are read at a time: the later SELECT sees more than the earlier one."""
+    log = log_of(1, 2, 3)
+    earlier, later = by_set("1"), by_set("1-3")
+    log.begin(TABLE, earlier)
+    log.begin(TABLE, later)
+    assert log.keys(TABLE, earlier) == {2, 3}
+    log.end(TABLE, earlier)
+    assert log.keys(TABLE, earlier) == {2, 3}
+    log.begin(TABLE, later)
+    assert log.keys(TABLE, earlier) == set()
+
+
+def test_time_settles_tables_that_wait_for_their_turn() -> None:
+    """So that the log of a table that nobody reads yet does not grow; others are not settled by time."""
+    waits, exact = route(table(name="visit")), route(table(name="claim"))
+    log = log_of()
+    log.watch(TABLE, by_time=True)
+    for path, by_time in ((waits, True), (exact, False)):
+        log.watch(path.table.id, by_time=by_time)
+        log.record(1.0, position(100), "", path, [(5, b"x")])
+    log.begin(TABLE, SettledTime(2.0))
+    assert log.keys(waits.table.id, SettledTime(0.0)) == set()
+    assert log.keys(exact.table.id, SettledTime(0.0)) == {5}
+
+
+def test_time_does_not_settle_what_another_table_s_select_under_way_lacks() -> None:
+    """That one began earlier."""
+    other = route(table(name="visit"))
+    log = log_of()
+    log.watch(TABLE, by_time=True)
+    log.watch(other.table.id, by_time=True)
+    log.record(1.0, position(100), "", other, [(5, b"x")])
+    log.begin(other.table.id, SettledTime(0.5))
+    log.begin(TABLE, SettledTime(2.0))
+    assert log.keys(other.table.id, SettledTime(0.5)) == {5}
