@@ -92,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     verify = commands.add_parser("verify", parents=[common], help="compare tables with their copies, live")
     verify.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
     verify.add_argument("--json", action="store_true", help="print JSON, with every key that differs")
+    verify.add_argument("--repair", action="store_true", help="mend the rows that differ, and compare again")
     verify.set_defaults(command=_verify)
     _add_quarantine(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
@@ -162,7 +163,7 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
-    results = verify_tables(settings, options.tables, _show_progress)
+    results = verify_tables(settings, options.tables, _show_progress, mend=options.repair)
     if sys.stderr.isatty():
         print("\r\x1b[K", end="", file=sys.stderr)
     print(results_as_json(results) if options.json else render_results(results))

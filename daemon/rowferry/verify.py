@@ -39,7 +39,7 @@ class TableResult:
     """What was found of one table. rows: of the source.
 
     problem: why it could not be verified, or not wholly; "". unsettled: keys that changed faster than
-    they could be compared, of which nothing is known.
+    they could be compared, of which nothing is known. repaired: rows that were mended before.
     """
 
     table: str
@@ -47,6 +47,7 @@ class TableResult:
     differences: tuple[Difference, ...] = ()
     unsettled: int = 0
     problem: str = ""
+    repaired: int = 0
 
     @property
     def verdict(self) -> str:

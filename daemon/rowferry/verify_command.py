@@ -10,6 +10,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 from rowferry.changes import Statement
@@ -20,6 +21,7 @@ from rowferry.errors import ExitCode, LockHeld, RowferryError
 from rowferry.judging import Kind
 from rowferry.mysql_source import connect, connect_for_copy, describe_server
 from rowferry.pipeline import Pipeline
+from rowferry.repair import repair
 from rowferry.settings import LISTEN_OFF, Settings
 from rowferry.startup import refuse_if_locked
 from rowferry.verify import Stream, TableResult, Verifier, require_copy
@@ -29,21 +31,36 @@ _JOIN_SECONDS: Final = 60.0
 
 
 def verify_tables(
-    settings: Settings, tables: Sequence[str], progress: Callable[[str, int], None]
+    settings: Settings,
+    tables: Sequence[str],
+    progress: Callable[[str, int], None],
+    *,
+    mend: bool = False,
 ) -> list[TableResult]:
     """Compare tables, or all of them, with their copies. progress: told of a table and rows read so far.
 
-    Raises RowferryError.
+    mend: have the rows that differ repaired, and compare those tables again. Raises RowferryError.
     """
+    dataset = settings.destination.dataset
     with ExitStack() as stack:
         session = stack.enter_context(closing(connect_destination(settings.destination)))
-        require_copy(session, settings.destination.dataset)
+        require_copy(session, dataset)
         run_all(session, [Statement(text) for text in SESSION])
         control = stack.enter_context(connect(settings.source))
         rows = stack.enter_context(connect_for_copy(settings.source))
         alive = stack.enter_context(_carried(settings))
         stream = Stream(settings, control, describe_server(control), session, alive)
-        return Verifier(settings, rows, session, stream, progress).verify(tables)
+        verifier = Verifier(settings, rows, session, stream, progress)
+        results = verifier.verify(tables)
+        differing = {r.table: len(r.differences) for r in results if r.differences}
+        if not mend or not differing:
+            return results
+        for result in results:
+            if result.differences:
+                repair(session, dataset, result.table, result.differences, alive)
+        again = {r.table: r for r in verifier.verify(list(differing))}
+        mended = {name: replace(r, repaired=differing[name]) for name, r in again.items()}
+        return [mended.get(r.table, r) for r in results]
 
 
 @contextmanager
@@ -109,6 +126,7 @@ def _document(result: TableResult) -> dict[str, Any]:
         "result": result.verdict,
         "rows": result.rows,
         **keys,
+        "repaired": result.repaired,
         "unsettled": result.unsettled,
         "problem": result.problem,
     }
@@ -123,7 +141,8 @@ def _lines(result: TableResult) -> Iterator[str]:
     counts = ", ".join(f"{len(result.keys(kind))} {kind.value}" for kind in Kind)
     verdict = counts if result.differences else result.verdict
     detail = f" ({result.rows:,} rows)" if result.verdict != "not verified" else ""
-    yield f"{result.table}: {verdict}{detail}"
+    mended = f", after {result.repaired} were repaired" if result.repaired else ""
+    yield f"{result.table}: {verdict}{detail}{mended}"
     if result.problem:
         yield f"    {result.problem}"
     if result.unsettled:

@@ -59,10 +59,12 @@ def test_planted_differences_are_found_without_a_daemon(ferry: Ferry) -> None:
     )
     assert (tag["missing"], tag["extra"], tag["different"]) == ([["ä200"], ["ä201"]], [["Ä201"]], [["ä202"]])
     assert not ledger["unsettled"]
-    shown = ferry.run("verify", "ledger", "same")
-    assert shown.returncode == DIFFERENCES
-    assert "ledger: 2 missing, 2 extra, 2 different (5,000 rows)" in shown.stdout
-    assert "same: equal (3 rows)" in shown.stdout
+    mended = ferry.run("verify", "--repair", "ledger", "same", "tag")
+    assert mended.returncode == 0, mended.stderr[-3000:]
+    assert "ledger: equal (5,000 rows), after 6 were repaired" in mended.stdout
+    assert "tag: equal (5,000 rows), after 4 were repaired" in mended.stdout
+    assert "same: equal (3 rows)\n" in mended.stdout
+    ferry.assert_equal()
 
 
 def test_a_live_office_gives_no_false_alarm(mariadb_ferry: Ferry) -> None:
@@ -175,6 +177,54 @@ def test_what_the_settings_ask_for_is_no_difference(mysql_ferry: Ferry) -> None:
     unknown = ferry.run("verify", "visit")
     assert unknown.returncode == 1
     assert "it is not among the copied tables" in unknown.stderr
+
+
+KEYS = {
+    "times": ("time(2)", ["'-01:02:03.5'", "'838:59:59'", "'00:00:00'"]),
+    "moments": ("datetime(3)", ["'2024-02-29 01:02:03.25'", "'2024-02-29'", "'9999-12-31'"]),
+    "stamps": ("timestamp(1)", ["'2024-02-29 01:02:03.5'", "'2024-02-29'", "'2001-01-01'"]),
+    "days": ("date", ["'2024-02-29'", "'0001-01-01'", "'9999-12-31'"]),
+    "years": ("year", ["'0000'", "2024", "1901"]),
+    "flags": ("bit(9)", ["5", "0", "511"]),
+    "labels": ("enum('a','hex:ff','text:b')", ["'a'", "'hex:ff'", "'text:b'"]),
+    "words": ("varchar(20) CHARACTER SET latin1", "'hex:00' 'Ä' 'text:x'".split()),
+    "bytes": ("varbinary(9)", ["''", "X'00'", "X'ff5c78'"]),
+    "money": ("decimal(10,2)", ["-1.5", "0", "99999999.99"]),
+    "big": ("bigint unsigned", ["0", "18446744073709551615", "7"]),
+    "addresses": ("inet6", ["'::ffff:1.2.3.4'", "'::'", "'fe80::1'"]),
+    "ids": ("uuid", ["'6ccd780c-baba-1026-9564-5b8c65600000'", f"'{'0' * 32}'", f"'{'f' * 32}'"]),
+}
+
+
+def test_rows_are_known_and_mended_by_keys_of_every_kind(mariadb_ferry: Ferry) -> None:
+    """One row is gone, one is changed, and one has come in the place of another, in each table."""
+    ferry = mariadb_ferry
+    for name, (kind, values) in KEYS.items():
+        ferry.source.run(
+            f"CREATE TABLE {name} (k {kind} NOT NULL PRIMARY KEY, v int)",
+            *(f"INSERT INTO {name} VALUES ({value}, {n})" for n, value in enumerate(values)),
+            f"INSERT INTO {name} SELECT k, v FROM {name} WHERE false",
+        )
+    ferry.catch_up()
+    keys = {name: ferry.destination.rows(f"SELECT k::text FROM raw.{name} ORDER BY v") for name in KEYS}
+    for name in KEYS:
+        ferry.source.run(f"DELETE FROM {name} WHERE v = 2")
+    ferry.catch_up()
+    ferry.destination.run(
+        *(f"DELETE FROM raw.{name} WHERE v = 0" for name in KEYS),
+        *(f"UPDATE raw.{name} SET v = 7 WHERE v = 1" for name in KEYS),
+    )
+    for name, texts in keys.items():
+        kind = ferry.destination.rows(f"SELECT pg_typeof(k)::text FROM raw.{name}")[0][0]
+        cast = f"{kind}(9)" if kind == "bit" else kind
+        extra = texts[2][0].replace("'", "''")
+        ferry.destination.run(f"INSERT INTO raw.{name} VALUES ('{extra}'::{cast}, 2, now(), '1')")
+    for table, found in verified(ferry, code=DIFFERENCES).items():
+        counts = [len(found[kind]) for kind in ("missing", "extra", "different")]
+        assert counts == [1, 1, 1], (table, found)
+    for table, found in verified(ferry, "--repair").items():
+        assert (found["result"], found["repaired"], found["rows"]) == ("equal", 3, 2), table
+    ferry.assert_equal()
 
 
 def test_nothing_is_verified_before_anything_was_copied(mariadb_ferry: Ferry) -> None:

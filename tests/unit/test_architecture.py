@@ -27,7 +27,7 @@ TIERS = (
     "mysql_source mysql_catalog dispatch binlog destination standing requests checkpoint load metrics logs"
     " book status_server batch_queue quarantine checksum_there verify_sides",
     "copy_pace copy_read copy_jobs copy copy_gate monitor applier desk feeder preflight resync status"
-    " verify_walk verify_values verify",
+    " verify_walk verify_values verify repair",
     "__init__ startup attempt board loading pipeline quarantine_commands verify_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
