@@ -7,7 +7,7 @@ readings of single keys decide about it (`judging`). Nothing here writes to the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -59,6 +59,10 @@ class TableResult:
     def keys(self, kind: Kind) -> list[Key]:
         """The keys that differ in that way."""
         return [d.key for d in self.differences if d.kind is kind]
+
+
+Steps = Generator[None, None, "TableResult"]
+"""One table's verification; where it stops, the stream must pass the source's head before it goes on."""
 
 
 class Stream:
@@ -132,19 +136,31 @@ class Verifier:
         if unknown := sorted(set(tables) - set(records)):
             raise unknown_table("verify", unknown[0])
         wanted = sorted(tables) or [n for n, r in records.items() if r.status is not TableStatus.DROPPED]
-        return [self._verify(records[name]) for name in sorted(set(wanted))]
+        steps = {name: self._verify(records[name]) for name in sorted(set(wanted))}
+        results: dict[str, TableResult] = {}
+        while True:
+            for name in [name for name in steps if name not in results]:
+                try:
+                    next(steps[name])
+                except StopIteration as end:
+                    results[name] = end.value
+            if len(results) == len(steps):
+                return [results[name] for name in steps]
+            self._stream.pass_head()
 
-    def _verify(self, record: TableRecord) -> TableResult:
+    def _verify(self, record: TableRecord) -> Steps:
         name = record.table.id.name
         try:
             problem = self._obstacle(record)
-            result = TableResult(name, problem=problem) if problem else self._compare(record.table)
+            result = (
+                TableResult(name, problem=problem) if problem else (yield from self._compare(record.table))
+            )
         except (SchemaMoved, TableStopped, LoadFailed) as error:
             return TableResult(name, problem=error.reason)
         except UnsupportedType as error:
             return TableResult(name, problem=str(error))
         now = read_tables(self._session, self._dataset).get(name)
-        if not problem and (now is None or now.status is not record.status or now.table != record.table):
+        if now is None or now.status is not record.status or now.table != record.table:
             return TableResult(name, problem="its layout or its state changed meanwhile")
         return result
 
@@ -154,36 +170,27 @@ class Verifier:
             return f"it is {record.status.value}"
         return unmatched(record.table)
 
-    def _compare(self, table: TableSchema) -> TableResult:
+    def _compare(self, table: TableSchema) -> Steps:
         name = table.id.name
         source = SourceSide(self._rows, table)
         destination = DestinationSide(self._session, self._dataset, table)
-        walk = Walk(
-            source,
-            destination,
-            self._settings.copying,
-            self._stream.pass_head,
-            lambda rows: self._progress(name, rows),
-        )
-        found = walk.run()
-        values = None
+        limits = self._settings.copying
+        walk = Walk(source, destination, limits, lambda rows: self._progress(name, rows))
+        yield from walk.steps()
+        found, values = walk.found, None
         if inexact_columns(table):
             values = ValueComparer(source, destination, self._settings.quarantine)
         readings = _Readings(source, destination, values, frozenset(found.unfit), self._set_aside)
-        judgement = self._judge(found.candidates, readings)
-        problem = "" if found.complete else "more rows look different than can be looked at"
-        differences = sorted(judgement.found, key=lambda d: (d.kind, d.key))
-        return TableResult(name, found.rows, tuple(differences), len(judgement.open), problem)
-
-    def _judge(self, candidates: set[Key], readings: _Readings) -> Judgement:
-        judgement = Judgement(sorted(candidates))
+        judgement = Judgement(sorted(found.candidates))
         for number in range(MAX_READINGS):
             if not judgement.open:
                 break
             if number:
-                self._stream.pass_head()
+                yield
             judgement.hear(readings.read(judgement.open))
-        return judgement
+        problem = "" if found.complete else "more rows look different than can be looked at"
+        differences = sorted(judgement.found, key=lambda d: (d.kind, d.key))
+        return TableResult(name, found.rows, tuple(differences), len(judgement.open), problem)
 
     def _set_aside(self, table: str) -> frozenset[str]:
         return frozenset(read_hashes(self._session, self._dataset).get(table, {}))

@@ -51,30 +51,27 @@ class Walk:
         source: SourceSide,
         destination: DestinationSide,
         limits: CopySettings,
-        pass_stream: Callable[[], None],
         progress: Callable[[int], None],
     ) -> None:
-        """pass_stream: waits until the stream has passed all that was read. progress: told of rows."""
+        """progress: told of the rows read so far."""
         self._source = source
         self._destination = destination
         self._limits = limits
-        self._pass_stream = pass_stream
         self._progress = progress
         self._pace = Pace(limits.chunk_seconds, limits.max_chunk_rows)
-        self._found = Found()
+        self.found = Found()
 
-    def run(self) -> Found:
-        """Walk. Raises what the servers' errors become."""
-        if ordered_alike(self._source.table):
-            self._by_ranges()
-        else:
-            self._by_buckets()
-        return self._found
+    def steps(self) -> Iterator[None]:
+        """Walk; where it stops, it goes on when the stream has passed all that was read so far.
 
-    def _by_ranges(self) -> None:
+        Raises what the servers' errors become.
+        """
+        return self._by_ranges() if ordered_alike(self._source.table) else self._by_buckets()
+
+    def _by_ranges(self) -> Iterator[None]:
         differing = [part for part in self._ranges(None, None) if not self._equal(part, count=True)]
         if differing:
-            self._pass_stream()
+            yield
         for part in differing:
             if self._equal(part):
                 continue
@@ -83,10 +80,10 @@ class Walk:
                     low, high = map(self._source.texts, leaf)
                     there = self._destination.digests(low, high, MAX_CANDIDATES)
                     self._compare(self._source.digests(*leaf), there, MAX_CANDIDATES)
-                if not self._found.complete:
+                if not self.found.complete:
                     return
 
-    def _by_buckets(self) -> None:
+    def _by_buckets(self) -> Iterator[None]:
         here: dict[str, Sums] = {}
         for part in self._ranges(None, None):
             began = time.monotonic()
@@ -96,13 +93,13 @@ class Walk:
         there = self._destination.bucket_sums()
         differing = [b for b in sorted(here.keys() | there.keys()) if here.get(b) != there.get(b)]
         if differing:
-            self._pass_stream()
+            yield
         for lot in _lots({b: max(here.get(b, Sums()).rows, there.get(b, Sums()).rows) for b in differing}):
             rows: dict[Key, Here] = {}
             for part in self._ranges(None, None):
                 rows |= self._source.digests(*part, lot)
             self._compare(rows, self._destination.bucket_digests(lot, _LISTED_ROWS * 2), _LISTED_ROWS * 2)
-            if not self._found.complete:
+            if not self.found.complete:
                 return
 
     def _ranges(self, low: Bound, high: Bound, rows: int = 0) -> Iterator[Range]:
@@ -125,7 +122,7 @@ class Walk:
 
     def _compare(self, here: dict[Key, Here], there: dict[Key, There], most: int) -> None:
         """Both sides' rows of one part of the table. most: how many the destination was asked for."""
-        found = self._found
+        found = self.found
         for key, row in here.items():
             copy = there.get(key)
             if copy is None or copy.digest != row.digest:
@@ -138,8 +135,8 @@ class Walk:
 
     def _count(self, rows: int, began: float) -> None:
         self._pace.took(time.monotonic() - began, rows, rows)
-        self._found.rows += rows
-        self._progress(self._found.rows)
+        self.found.rows += rows
+        self._progress(self.found.rows)
 
 
 def _lots(rows: dict[str, int]) -> Iterator[list[str]]:

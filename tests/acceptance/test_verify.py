@@ -187,7 +187,7 @@ KEYS = {
     "years": ("year", ["'0000'", "2024", "1901"]),
     "flags": ("bit(9)", ["5", "0", "511"]),
     "labels": ("enum('a','hex:ff','text:b')", ["'a'", "'hex:ff'", "'text:b'"]),
-    "words": ("varchar(20) CHARACTER SET latin1", "'hex:00' 'Ä' 'text:x'".split()),
+    "words": ("varchar(20) CHARACTER SET latin1", ["'hex:00'", "'Ä'", "'text:x'"]),
     "bytes": ("varbinary(9)", ["''", "X'00'", "X'ff5c78'"]),
     "money": ("decimal(10,2)", ["-1.5", "0", "99999999.99"]),
     "big": ("bigint unsigned", ["0", "18446744073709551615", "7"]),
