@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
+from rowferry import verify_walk
+from rowferry.chunk_sql import quote
+from rowferry.destination import name
 from rowferry.row_text import inexact_columns
-from rowferry.settings import QuarantineSettings
-from rowferry.table_schema import ColumnPolicy
+from rowferry.settings import CopySettings, QuarantineSettings
+from rowferry.table_schema import ColumnPolicy, TableSchema
 from rowferry.verify_values import ValueComparer
 from rowferry_lab.servers import (
     DestinationDatabase,
@@ -164,3 +167,58 @@ def test_every_planted_change_is_found(
                 assert here[("1",)].digest == there[("1",)].digest, kind
             found = compare([("1",), ("2",)])
             assert (found[("1",)].equal, found[("2",)].equal) == (True, False), kind
+
+
+def test_ranges_tile_tables_with_keys_of_every_type(
+    source: RunningServer,
+    destination: RunningServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ranges of two rows: each row is counted once; rows at both ends, and one that is gone, are found."""
+    monkeypatch.setattr(verify_walk, "LEAF_ROWS", 2)
+    limits = CopySettings(max_chunk_rows=2)
+
+    @examples(1)
+    @given(tables(server_of(source), FAMILIES, count=12))
+    def check(made: list[Table]) -> None:
+        with (
+            fresh_source_database(source, "tiles") as here,
+            fresh_destination_database(destination, "tiles") as there,
+            Copied(here, there, tmp_path) as copied,
+        ):
+            statements = [s for table in made for s in (*table.create, *table.first)]
+            with shown_on_failure(statements):
+                run_all(copied.writer, [*SESSION, *statements])
+                for table in made:
+                    walk_both_ways(copied, copied.table(table.name), limits)
+
+    check()
+
+
+def walk_both_ways(copied: Copied, table: TableSchema, limits: CopySettings) -> None:
+    """Walk through a copied table; then without some of its rows at the source, then in the destination."""
+    aside = {row.key for row in copied.copy(table).aside}
+    ours, theirs = copied.sides(table)
+    there = name(DATASET, table.there).replace("%%", "%")
+
+    def walked() -> verify_walk.Found:
+        walk = verify_walk.Walk(ours, theirs, limits, lambda _: None)
+        list(walk.steps())
+        return walk.found
+
+    rows = ours.digests(None, None)
+    inexact = {k for k, row in theirs.digests(None, None, 1_000).items() if row.digest != rows[k].digest}
+    assert inexact_columns(table) or not inexact
+    found = walked()
+    assert (found.rows, found.candidates, found.complete) == (len(rows), aside | inexact, True)
+    copied.there(
+        f"DELETE FROM {there} WHERE ctid = (SELECT ctid FROM {there} ORDER BY ctid OFFSET 1 LIMIT 1)"
+    )
+    for direction in ("", " DESC"):
+        order = ", ".join(quote(k) + direction for k in table.key)
+        copied.run(f"DELETE FROM {quote(table.id.name)} ORDER BY {order} LIMIT 1")
+    here = ours.digests(None, None).keys()
+    different = here ^ theirs.digests(None, None, 1_000).keys()
+    found = walked()
+    assert (found.rows, found.candidates) == (len(here), different | aside & here | inexact & here)
