@@ -15,7 +15,7 @@ from typing import Final
 from rowferry.chunk_sql import qualified, quote, within
 from rowferry.convert import select_expression
 from rowferry.key_sql import with_keys
-from rowferry.row_text import key_columns, row_text
+from rowferry.row_text import NOT_CARRIED, NULL, key_columns, row_text
 from rowferry.table_schema import Column, TableSchema
 
 Bound = Sequence[str] | None
@@ -27,15 +27,21 @@ _SUMS: Final = ", ".join(
         *(f"COALESCE(SUM(CAST(CONV(SUBSTR(h, {at}, 12), 16, 10) AS UNSIGNED)), 0)" for at in (1, 13)),
     ]
 )
-_NULL: Final = "'N'"
 _ALL: Final = "LIMIT 18446744073709551615"
 """So that the digests are computed once, and not once for each sum."""
 
 
 def digest(columns: Sequence[Column], key: Sequence[str]) -> str:
     """The expression for the digest of these columns. Raises UnsupportedType."""
-    texts = [row_text(c, key=c.name in key).in_source(quote(c.name)) for c in columns]
-    return f"SHA2(CONCAT_WS(',', {', '.join(f'IFNULL({text}, {_NULL})' for text in texts)}), 256)"
+    texts = ", ".join(_text(column, key=column.name in key) for column in columns)
+    return f"SHA2(CONCAT_WS(',', {texts}), 256)"
+
+
+def _text(column: Column, *, key: bool) -> str:
+    """A column's text. If the server cannot make one of a value (too long, say), it equals none."""
+    quoted = quote(column.name)
+    text = row_text(column, key=key)
+    return f"IF({quoted} IS NULL, {NULL}, IFNULL({text.in_source(quoted)}, {NOT_CARRIED}))"
 
 
 def sums_select(table: TableSchema, low: Bound, high: Bound) -> str:

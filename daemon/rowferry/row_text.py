@@ -23,7 +23,9 @@ from rowferry.policies import SET_ASIDE, zero_literal
 from rowferry.table_schema import Column, ColumnType, TableSchema
 from rowferry.types import destination_type
 
-_NOT_CARRIED: Final = "'Z'"
+NULL: Final = "'N'"
+"""The text of NULL, also of what a policy makes NULL of."""
+NOT_CARRIED: Final = "'Z'"
 """The text of a source's value that the destination cannot hold: Postgres never gives it."""
 _NUMBERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint", "year"})
 _TEXTS: Final = frozenset(
@@ -91,14 +93,14 @@ def _instead(column: Column, made: RowText, key: bool) -> str:
     """What stands for a date that is none."""
     wanted = column.policy.zero_dates
     if key or wanted in SET_ASIDE:
-        return _NOT_CARRIED
+        return NOT_CARRIED
     if wanted == "null":
-        return "NULL"
+        return NULL
     if wanted == "keep":
         return made.source
     literal = zero_literal(column)
     if literal is None:
-        return _NOT_CARRIED
+        return NOT_CARRIED
     return _written(literal, column)
 
 

@@ -7,6 +7,8 @@ import threading
 import time
 from typing import Any
 
+import pytest
+
 from rowferry_lab import opendental
 from rowferry_lab.workload import Workload
 from tests.acceptance.harness import Ferry, wait_until
@@ -21,6 +23,7 @@ def verified(ferry: Ferry, *tables: str, code: int = 0) -> dict[str, dict[str, A
     return {r["table"]: r for r in json.loads(done.stdout)["tables"]}
 
 
+@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
 def test_planted_differences_are_found_without_a_daemon(ferry: Ferry) -> None:
     """By ranges and by buckets; a missing, an extra and a different row each, and no other; exit 3."""
     ferry.source.run(

@@ -104,12 +104,16 @@ def test_zero_dates_have_the_digest_of_what_they_become(
         for policy, kinds in ZERO_DATES.items():
             for number, kind in enumerate(kinds):
                 name = f"{policy[:4]}{number}{len(policy)}"
-                copied.run(f"CREATE TABLE `{name}` (id int PRIMARY KEY, v {kind})")
+                copied.run(
+                    f"CREATE TABLE `{name}` (id int PRIMARY KEY, v {kind}, w {kind.split()[0]} NOT NULL)"
+                )
                 values = ["0000-00-00", "2024-02-29", "2001-01-01"]
                 values += [] if kind.startswith("timestamp") else ["2024-00-10", "2024-02-31", "0000-05-06"]
-                copied.run(*(f"INSERT INTO `{name}` VALUES ({n}, '{v}')" for n, v in enumerate(values)))
+                copied.run(
+                    *(f"INSERT INTO `{name}` VALUES ({n}, '{v}', '{v}')" for n, v in enumerate(values))
+                )
                 wanted = ColumnPolicy(zero_dates=policy, as_type="text" if policy == "keep" else "")
-                table = copied.table(name, v=wanted)
+                table = copied.table(name, v=wanted, w=wanted)
                 copied.copy(table)
                 ours, theirs = copied.sides(table)
                 assert not inexact_columns(table)

@@ -52,7 +52,7 @@ def test_which_columns_are_exact(kind: ColumnType, wanted: str, exact: bool) -> 
 @pytest.mark.parametrize(
     ("policy", "wanted", "text"),
     [
-        ("null", "", "NULL"),
+        ("null", "", "'N'"),
         ("stop", "", "'Z'"),
         ("quarantine", "", "'Z'"),
         ("1900-01-01 01:02:03.50", "", f"X'{b'1900-01-01 01:02:03.5'.hex()}'"),

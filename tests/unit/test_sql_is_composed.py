@@ -32,7 +32,7 @@ ALLOWED = {
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)"
     r"|names|place|rows - 1",
-    "checksum_sql": r"_SUMS|rows|_ALL|columns|where|more|index|texts|_NULL|qualified\(table\)"
+    "checksum_sql": r"_SUMS|rows|_ALL|columns|where|more|index|texts|qualified\(table\)"
     r"|(_of_row|_key|_bucket)\(table\)|quote\(table\.key_index\)",
     "checksum_there": r"_SUMS|rows|row|more|arrays|wanted|same|where|name\(.*\)|_bucket\(table\)"
     r"|' AND '\.join\(conditions\)",
