@@ -9,34 +9,31 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rowferry import failpoints
 from rowferry.assemble import Assembled, as_destination, table_load
-from rowferry.batch import ChunkSegment, CopyRead, MicroBatch, RepairMark, Segment
+from rowferry.batch import ChunkSegment, MicroBatch, Segment
 from rowferry.batch_queue import TableFault
 from rowferry.book import Decision, TableBook, adopt, commit, reconcile, stop
 from rowferry.changes import LoadReceipt, LoadRequest, RowCounts, SchemaChange, Statement
 from rowferry.checkpoint import (
     Checkpoint,
-    TableRecord,
-    TableStatus,
     count_rows,
     forget_as_of,
     load_metrics,
     save_checkpoint,
-    save_table,
-    sweep,
 )
+from rowferry.copies import Copies, Plan
 from rowferry.ddl import effect
 from rowferry.destination import Session, run_all
 from rowferry.errors import StreamStopped, TableRefused, TableStopped
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
-from rowferry.quarantine import QuarantineBook, QuarantineChange, sweep_quarantine
+from rowferry.quarantine import QuarantineBook
 from rowferry.requests import Request, begin_request, finish_request
-from rowferry.standing import existing_table
+from rowferry.standing import read_table
 from rowferry.table_schema import TableId, TableSchema
 
 Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
@@ -83,19 +80,6 @@ class PreparedBatch:
     seconds: float
 
 
-@dataclass(slots=True)
-class _Plan:
-    """What a commit is about to do."""
-
-    loads: list[Assembled] = field(default_factory=list)
-    statements: list[Statement] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
-    records: dict[TableId, TableRecord] = field(default_factory=dict)
-    finished: list[TableId] = field(default_factory=list)
-    repaired: list[TableId] = field(default_factory=list)
-    quarantine: list[QuarantineChange] = field(default_factory=list)
-
-
 class Applier:
     """See the module. Not thread-safe: the run loop owns it."""
 
@@ -118,7 +102,7 @@ class Applier:
         self._applied_until = applied_until
         self.quarantine = quarantine
         self._ids = LoadIds(checkpoint.load_id)
-        self._heads: dict[TableId, tuple[int, BinlogPosition]] = {}
+        self._copies = Copies(book)
 
     @property
     def last_load_id(self) -> str:
@@ -148,11 +132,11 @@ class Applier:
         """Load a batch and move the checkpoint. Raises what loads raise; then nothing has changed."""
         started_us = time.time_ns() // 1000
         batch = prepared.batch
-        plan = _Plan()
+        plan = Plan()
         self._select(prepared, plan)
         position = self._advance_to(batch.end)
         load_id = self._ids.next(started_us)
-        self._copy_progress(batch, position, plan, load_id)
+        self._copies.progress(batch, position, plan, load_id)
         moved = replace(
             self.checkpoint, position=position, load_id=load_id, commit_time_us=batch.commit_time_us
         )
@@ -166,8 +150,8 @@ class Applier:
     def idle(self, position: BinlogPosition) -> Applied | None:
         """Nothing waits and the stream stands at `position`: finish copies, move the checkpoint."""
         position = self._advance_to(position)
-        plan = _Plan()
-        self._finish(position, plan, self.last_load_id)
+        plan = Plan()
+        self._copies.finish(position, plan, self.last_load_id)
         moved = replace(self.checkpoint, position=position, commit_time_us=0)
         plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
         run_all(self._session, plan.statements)
@@ -177,10 +161,7 @@ class Applier:
 
     def finishes_at(self, position: BinlogPosition) -> bool:
         """Whether some table's copy is complete once everything up to `position` is applied."""
-        return any(
-            position.reached(head) and self._book.generation(table) == generation
-            for table, (generation, head) in self._heads.items()
-        )
+        return self._copies.finishes_at(position)
 
     def copy_again(self, request: Request) -> tuple[Decision, ...]:
         """Copy a table from its start because somebody asked for it; what became of the table."""
@@ -248,7 +229,7 @@ class Applier:
         return None if now is None else self._adopted(now)
 
     def _adopted(self, now: TableSchema) -> Decision:
-        standing = existing_table(self._session, self._book.dataset, now.there)
+        standing = read_table(self._session, self._book.dataset, now.there)
         return adopt(self._book.dataset, now, standing, self.last_load_id)
 
     def _commit_decisions(
@@ -262,7 +243,7 @@ class Applier:
             self._book.accept(decision)
         return made
 
-    def _select(self, prepared: PreparedBatch, plan: _Plan) -> None:
+    def _select(self, prepared: PreparedBatch, plan: Plan) -> None:
         """What of a prepared batch belongs to tables that are still captured."""
         plan.loads += [a for a in prepared.loads if self._book.captured(a.load.table.id) is not None]
         for table, error in prepared.failed.items():
@@ -277,48 +258,7 @@ class Applier:
             return True
         return self._book.generation(segment.mark.table) == segment.mark.generation
 
-    def _copy_progress(
-        self, batch: MicroBatch, position: BinlogPosition, plan: _Plan, last_load_id: str
-    ) -> None:
-        stopped = {d.record.table.id for d in plan.decisions}
-        for mark in batch.marks:
-            record = plan.records.get(mark.table) or self._book.captured(mark.table)
-            current = self._book.generation(mark.table) == mark.generation
-            if record is None or not current or mark.table in stopped:
-                continue
-            if isinstance(mark, RepairMark):
-                if mark.request:
-                    plan.repaired.append(mark.table)
-                    plan.statements.append(finish_request(self._book.dataset, mark.request))
-                continue
-            plan.records[mark.table] = replace(record, copy=record.copy.after(mark))
-            if isinstance(mark, CopyRead):
-                self._heads[mark.table] = (mark.generation, mark.head)
-        self._finish(position, plan, last_load_id)
-        plan.statements += [save_table(self._book.dataset, r) for r in plan.records.values()]
-
-    def _finish(self, position: BinlogPosition, plan: _Plan, last_load_id: str) -> None:
-        """Tables whose copy the stream has caught up with: rows that are gone are swept out."""
-        dataset = self._book.dataset
-        stopped = {d.record.table.id for d in plan.decisions}
-        for table, (generation, head) in self._heads.items():
-            if self._book.generation(table) != generation or table in stopped:
-                continue
-            record = plan.records.get(table) or self._book.captured(table)
-            if record is None or not position.reached(head):
-                continue
-            plan.records.pop(table, None)
-            finished = replace(record, status=TableStatus.STREAMING)
-            plan.finished.append(table)
-            plan.decisions.append(Decision(finished, (), reason="copied"))
-            there = record.table.there
-            plan.statements += [
-                sweep(dataset, there, record.copy.began, last_load_id),
-                sweep_quarantine(dataset, table.name, record.copy.began),
-                save_table(dataset, finished),
-            ]
-
-    def _record(self, plan: _Plan, load_id: str, started_us: int, moved: Checkpoint) -> None:
+    def _record(self, plan: Plan, load_id: str, started_us: int, moved: Checkpoint) -> None:
         dataset, position, commit_time_us = self._book.dataset, str(moved.position), moved.commit_time_us
         for assembled in plan.loads:
             table, counts = assembled.load.table.id.name, assembled.load.counts
@@ -328,7 +268,7 @@ class Applier:
                 plan.quarantine.append(change)
                 plan.statements += change.statements
 
-    def _commit(self, plan: _Plan, load_id: str) -> Mapping[str, float]:
+    def _commit(self, plan: Plan, load_id: str) -> Mapping[str, float]:
         failpoints.hit("before-load")
         if not plan.loads:
             run_all(self._session, plan.statements)
@@ -338,14 +278,13 @@ class Applier:
         receipt = self._loader.load(request, self._book.schemas())
         return {"load": receipt.seconds, **receipt.stages}
 
-    def _accept(self, plan: _Plan) -> None:
+    def _accept(self, plan: Plan) -> None:
         self._book.records.update(plan.records)
         for decision in plan.decisions:
             self._book.accept(decision)
         for change in plan.quarantine:
             self.quarantine.accept(change)
-        for table in plan.finished:
-            self._heads.pop(table, None)
+        self._copies.accept(plan)
         if plan.finished:
             self.quarantine.reload()
 
@@ -360,7 +299,7 @@ class Applier:
             )
         return position
 
-    def _applied(self, batch: MicroBatch, plan: _Plan, load_id: str, stages: Mapping[str, float]) -> Applied:
+    def _applied(self, batch: MicroBatch, plan: Plan, load_id: str, stages: Mapping[str, float]) -> Applied:
         return Applied(
             position=self.checkpoint.position,
             load_id=load_id,

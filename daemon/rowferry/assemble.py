@@ -45,6 +45,8 @@ class _Part:
 def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assembled:
     """Convert and join a table's segments. Raises TableStopped, naming column and key, never a value."""
     table = segments[-1].route.table if isinstance(segments[-1], StreamSegment) else segments[-1].table
+    if not table.key:
+        return _whole(segments)
     parts: list[_Part] = []
     counts = RowCounts()
     zero_dates: Counter[str] = Counter()
@@ -67,6 +69,15 @@ def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assemb
     deletes = pa.concat_tables([*(p.deletes for p in parts), _keys_aside(table, upserts, aside)])
     gone = tuple(g for p in parts for g in p.gone)
     return Assembled(TableLoad(table, upserts, deletes, counts), aside, gone, zero_dates)
+
+
+def _whole(segments: Sequence[Segment]) -> Assembled:
+    """A table without a key: each segment holds all its rows, so that the last one does."""
+    last = segments[-1]
+    if isinstance(last, StreamSegment):
+        raise ValueError("row changes of a table without a key")
+    counts = RowCounts(copied=last.mark.rows)
+    return Assembled(TableLoad(last.table, last.upserts, pa.table({}), counts), (), (), last.zero_dates)
 
 
 def as_destination(load: TableLoad) -> TableLoad:

@@ -100,8 +100,8 @@ class Attempt:
         )
         self.feeder = Feeder(opened.book, self.queue, self._touches)
         self._gate = CopyGate(opened.book, self.queue, self._touches, opened.server)
-        self._copier = Copier(settings, opened.server, self._gate)
-        self._desk = Desk(opened.session, opened.book, self.applier, self._copier, self._gate, self._decided)
+        self.copier = Copier(settings, opened.server, self._gate)
+        self._desk = Desk(opened.session, opened.book, self.applier, self.copier, self._gate, self._decided)
         now = time.monotonic()
         self._timers = _Timers(now, now - PRUNE_SECONDS + 60, now, 0.0)
 
@@ -116,7 +116,7 @@ class Attempt:
                 self._step()
                 self._look_at_requests()
                 self._observer.tick(self)
-                if self._until_caught_up and self._is_caught_up():
+                if self._until_caught_up and self._is_caught_up() and not self._desk.look():
                     break
             self._idle(force=True)
 
@@ -134,14 +134,14 @@ class Attempt:
             self._thread("monitor", self.monitor.run),
         ]
         copiers = range(self.settings.copying.connections)
-        threads += [self._thread(f"copier-{n}", self._copier.run) for n in copiers]
+        threads += [self._thread(f"copier-{n}", self.copier.run) for n in copiers]
         try:
             for thread in threads:
                 thread.start()
             yield
         finally:
             self.queue.close()
-            self._copier.stop()
+            self.copier.stop()
             self.monitor.stop()
             reader.close()
             for thread in threads:
@@ -190,7 +190,7 @@ class Attempt:
         for decision in decisions:
             table = decision.record.table.id
             if decision.copy or decision.record.status is not TableStatus.COPYING:
-                self._copier.forget(table)
+                self.copier.forget(table)
             if decision.copy:
                 self._begin_copy(table)
         self._observer.decided(decisions, cause)
@@ -232,7 +232,7 @@ class Attempt:
         return position.reached(self.source.head)
 
     def _begin_copy(self, table: TableId) -> None:
-        self._copier.submit(self._gate.job(table, self.applier.checkpoint.position))
+        self.copier.submit(self._gate.job(table, self.applier.checkpoint.position))
 
     def _look_at_requests(self) -> None:
         if time.monotonic() - self._timers.requests >= REQUESTS_SECONDS:

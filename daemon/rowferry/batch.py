@@ -194,7 +194,28 @@ class RepairMark:
     request: int = 0
 
 
-CopyMark = CopyPlanned | ChunkMark | CopyRead | RepairMark
+@dataclass(frozen=True, slots=True)
+class WholeRead:
+    """All rows of a table without a key, of one SELECT.
+
+    as_of_us: the source's clock before it. settled: whether no event has touched the table since.
+    """
+
+    table: TableId
+    generation: int
+    rows: int
+    as_of_us: int
+    settled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableTouched:
+    """A transaction changed a table without a key."""
+
+    table: TableId
+
+
+CopyMark = CopyPlanned | ChunkMark | CopyRead | RepairMark | WholeRead | TableTouched
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +224,7 @@ class ChunkSegment:
 
     table: TableSchema
     upserts: pa.Table
-    mark: ChunkMark | RepairMark
+    mark: ChunkMark | RepairMark | WholeRead
     aside: tuple[SetAside, ...] = ()
     zero_dates: Mapping[str, int] = field(default_factory=dict)
     deletes: pa.Table | None = None
@@ -268,5 +289,7 @@ class MicroBatch:
         self.marks.append(chunk.mark)
 
     def add_mark(self, mark: CopyMark) -> None:
-        """A mark that comes without rows."""
+        """A mark that comes without rows; of several equal ones the last counts."""
+        if mark in self.marks:
+            self.marks.remove(mark)
         self.marks.append(mark)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from rowferry.batch import ChunkSegment, CopyMark, MicroBatch, Route
+from rowferry.batch import ChunkSegment, CopyMark, MicroBatch, Route, TableTouched
 from rowferry.changes import RawRow, RowKind, SchemaChange, Transaction
 from rowferry.errors import Interrupted, TableStopped
 from rowferry.position import BinlogPosition
@@ -84,11 +84,13 @@ class BatchQueue:
         rows: Sequence[DecodedRows],
         watch: Callable[[], None],
         is_current: Callable[[], bool],
+        touched: Iterable[TableId] = (),
     ) -> bool:
         """Append a whole transaction; waits while the queue is full. False: it was not appended.
 
         Both are called under the lock. watch: what it notes is in step with the transaction's place.
-        is_current: whether the rows are still what the transaction must be decoded to.
+        is_current: whether the rows are still what the transaction must be decoded to. touched: tables
+        without a key that it changes.
         """
         with self._changed:
             self._wait_for_room()
@@ -98,10 +100,12 @@ class BatchQueue:
                 self._seal()
             for row in rows:
                 self._open.add_rows(row.route, row.kind, row.images, row.size)
+            for table in touched:
+                self._open.add_mark(TableTouched(table))
             self._open.end_transaction(transaction.end, transaction.commit_time_us)
             self._position = transaction.end
             watch()
-            self._opened(bool(rows))
+            self._opened(bool(rows) or bool(self._open.marks))
             return True
 
     def add_chunk(self, make: Callable[[], ChunkSegment | CopyMark | None]) -> None:

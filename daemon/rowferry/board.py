@@ -6,21 +6,23 @@ import math
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from rowferry import logs
+from rowferry import logs, terminal
 from rowferry.applier import Applied
 from rowferry.attempt import Attempt
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
-from rowferry.checkpoint import TableStatus, to_time
+from rowferry.checkpoint import TableRecord, TableStatus, to_time
 from rowferry.errors import RowferryError, StreamStopped
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
+from rowferry.progress import CopyMeter, CopyState
 
 REFRESH_SECONDS: Final = 0.5
+COPY_LOG_SECONDS: Final = 30.0
 STALL_SECONDS: Final = 60.0
 
 
@@ -83,6 +85,8 @@ class Board:
         self._refreshed = 0.0
         self._ticked = time.monotonic()
         self._counts: dict[str, RowCounts] = {}
+        self._meter = CopyMeter()
+        self._told_copy = time.monotonic()
         self._batches = 0
         self._backpressure = 0.0
         self._monitor: Monitor | None = None
@@ -225,6 +229,7 @@ class Board:
         copying = attempt.book.with_status(TableStatus.COPYING)
         if not isinstance(self._state, Stopping):
             self.enter(Copying() if copying else Streaming())
+        copied = self._sample_copies(attempt, copying)
         _, until_us, offset = attempt.monitor.lag()
         self._gauges(attempt, until_us, offset)
         until = to_time(until_us)
@@ -234,11 +239,25 @@ class Board:
             "load_id": attempt.applier.last_load_id,
             "server": attempt.source.server.version_text,
             "batches": self._batches,
+            "copy": {**asdict(copied), "seconds_left": copied.seconds_left} if copied.tables else None,
             "rows_applied": sum(c.total - c.copied for c in self._counts.values()),
             "tables": self._tables(attempt),
         }
         with self._lock:
             self._status.update(status)
+
+    def _sample_copies(self, attempt: Attempt, copying: list[TableRecord]) -> CopyState:
+        """Show how far the copies are: on a terminal at once, in the log now and then."""
+        now, sizes = time.monotonic(), attempt.copier.sizes
+        rows = [(r.table.id.name, r.copy.rows, r.copy.total) for r in copying]
+        state = self._meter.sample(now, [(n, done, total or sizes.get(n, 0)) for n, done, total in rows])
+        self.metrics.gauge("copy_read_rows", state.rows)
+        self.metrics.gauge("copy_expected_rows", state.total)
+        terminal.stderr.progress(state.describe() if state.tables else "")
+        if state.tables and now - self._told_copy >= COPY_LOG_SECONDS:
+            self._told_copy = now
+            self._log.info("copy_progress", tables=state.tables, rows=state.rows, expected=state.total)
+        return state
 
     def _gauges(self, attempt: Attempt, until_us: int, offset: float) -> None:
         metrics = self.metrics

@@ -22,7 +22,8 @@ from rowferry.destination import (
     run_groups,
 )
 from rowferry.errors import TableStopped
-from rowferry.standing import Standing, make_fit
+from rowferry.fitting import make_fit
+from rowferry.standing import Standing
 from rowferry.table_schema import TableId, TableSchema, diff
 
 CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
@@ -109,7 +110,7 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
     try:
         columns_of(table)
         _require_own(table, standing)
-        if problem := differences(dict(standing.columns), table):
+        if problem := differences(standing.types, table):
             there, name = table.there, table.id.name
             hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
             raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)

@@ -125,16 +125,18 @@ def _key_columns(form: Form, keys: Sequence[RawRow]) -> pa.Table:
 
 def refused(form: Form, error: ValueNotCarriable, reason: str, row: RawRow) -> RowRefused:
     """The error for a row that cannot be carried and may not be set aside."""
-    table = form.table.id
-    texts = form.key_texts(form.key_of(row))
-    key = ", ".join(f"{k}={t}" for k, t in zip(form.table.key, texts, strict=True))
+    table, where = form.table.id, ""
+    hint = "Mend the row in the source"
+    if form.table.key:
+        texts = form.key_texts(form.key_of(row))
+        where = ", row with key " + ", ".join(f"{k}={t}" for k, t in zip(form.table.key, texts, strict=True))
+        setting = f"columns.{table.name}.{error.column}.{_SETTINGS[error.kind]}"
+        hint += f", or have such rows set aside ({setting} = quarantine)"
     return RowRefused(
         error.kind,
-        f"table {table}, column {error.column}, row with key {key}",
+        f"table {table}, column {error.column}{where}",
         reason=reason,
-        hint="Mend the row in the source, or have such rows set aside"
-        f" (columns.{table.name}.{error.column}.{_SETTINGS[error.kind]} = quarantine);"
-        f" then run `rowferry resync {table.name}`",
+        hint=f"{hint}; then run `rowferry resync {table.name}`",
     )
 
 
@@ -172,7 +174,7 @@ def _require_allowed(
     most: int,
 ) -> None:
     for index, error in found.items():
-        if converter.action(error.kind) == "stop":
+        if converter.action(error.kind) == "stop" or not form.table.key:
             raise refused(form, error, error.reason, rows[index])
     if len(found) > most:
         index, error = next(iter(found.items()))

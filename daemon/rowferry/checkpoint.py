@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rowferry.batch import ChunkMark, CopyMark, CopyPlanned, KeyRange
 from rowferry.changes import RowCounts, Statement
-from rowferry.destination import Session, fetch, name
+from rowferry.destination import Session, fetch, literal, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
 from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
@@ -23,6 +23,15 @@ from rowferry.requests import create_requests, prune_requests
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
+_RELATIONS: Final = (
+    "_rowferry_checkpoint",
+    "_rowferry_tables",
+    "_dlt_metrics",
+    "_rowferry_quarantine",
+    "_rowferry_requests",
+    "_rowferry_freshness",
+)
+SAFE_AS_OF: Final = "rowferry_safe_as_of"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -90,7 +99,7 @@ def to_time(us: int) -> datetime | None:
 
 
 def create_tracking_tables(dataset: str) -> list[Statement]:
-    """The schema, the tracking tables and the view, each only if it is missing."""
+    """The schema, the tracking tables, the view and the function, each only if it is missing."""
     texts = [
         f"CREATE SCHEMA IF NOT EXISTS {name(dataset)}",
         f"CREATE SCHEMA IF NOT EXISTS {name(dataset + '_staging')}",
@@ -106,6 +115,10 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             consistent_since timestamptz, as_of timestamptz, last_change timestamptz,
             rows_applied bigint NOT NULL DEFAULT 0, error text NOT NULL DEFAULT '',
             source_schema jsonb NOT NULL, updated_at timestamptz NOT NULL DEFAULT now())""",
+        f"""ALTER TABLE {name(dataset, "_rowferry_tables")} DROP COLUMN IF EXISTS copy_last_key,
+            DROP COLUMN IF EXISTS copy_done,
+            ADD COLUMN IF NOT EXISTS copy_ranges jsonb NOT NULL DEFAULT '[]',
+            ADD COLUMN IF NOT EXISTS copy_total bigint NOT NULL DEFAULT 0""",
         f"""CREATE TABLE IF NOT EXISTS {name(dataset, "_dlt_metrics")} (
             load_id text NOT NULL, table_name text NOT NULL, inserts bigint NOT NULL, updates bigint NOT NULL,
             deletes bigint NOT NULL, copied bigint NOT NULL, load_start timestamptz NOT NULL,
@@ -121,17 +134,38 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             LEFT JOIN (SELECT table_name, count(*) AS rows FROM {name(dataset, QUARANTINE)}
                        GROUP BY table_name) q USING (table_name)
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
+        _safe_as_of(dataset),
     ]
     return [Statement(text.replace("%%", "%")) for text in texts]
 
 
-def has_tracking_tables(session: Session, dataset: str) -> bool:
-    """Whether they exist, the view that is made last included."""
-    sql = (
-        "SELECT count(to_regclass(format('%%I.%%I', %s::text, t))) = 2"
-        " FROM unnest(ARRAY['_rowferry_quarantine', '_rowferry_freshness']) AS t"
+def _safe_as_of(dataset: str) -> str:
+    """The function that gives the time up to which all tables are complete, whatever the search_path."""
+    body = (
+        "SELECT CASE WHEN bool_and(state <> 'copying' AND as_of IS NOT NULL) THEN min(as_of) END"
+        f" FROM {name(dataset, '_rowferry_freshness')} WHERE state <> 'dropped'"
     )
-    return bool(fetch(session, sql, [dataset])[0][0])
+    return (
+        f"CREATE OR REPLACE FUNCTION {name(dataset, SAFE_AS_OF)}() RETURNS timestamptz LANGUAGE sql STABLE"
+        f" SET search_path = pg_catalog, pg_temp AS {literal(body.replace('%%', '%'))}"
+    )
+
+
+def has_tracking_tables(session: Session, dataset: str) -> bool:
+    """Whether all that `create_tracking_tables` makes is there, what older versions did not make included."""
+    sql = "SELECT to_regprocedure(format('%%I.%%I()', %s::text, %s::text)) IS NOT NULL"
+    return has_copy(session, dataset) and bool(fetch(session, sql, [dataset, SAFE_AS_OF])[0][0])
+
+
+def has_copy(session: Session, dataset: str) -> bool:
+    """Whether the tables are there and can be read, an older version's too."""
+    sql = (
+        "SELECT bool_and(to_regclass(format('%%I.%%I', %s::text, t)) IS NOT NULL)"
+        " AND EXISTS (SELECT 1 FROM pg_attribute WHERE attname = 'copy_ranges' AND NOT attisdropped"
+        "   AND attrelid = to_regclass(format('%%I._rowferry_tables', %s::text)))"
+        " FROM unnest(%s::text[]) AS t"
+    )
+    return bool(fetch(session, sql, [dataset, dataset, list(_RELATIONS)])[0][0])
 
 
 def read_checkpoint(session: Session, dataset: str) -> Checkpoint | None:
@@ -265,6 +299,14 @@ def forget_as_of(dataset: str, table: str) -> Statement:
     )
 
 
+def set_as_of(dataset: str, table: str, as_of_us: int) -> Statement:
+    """The table's rows are complete as of this time of the source's clock (microseconds)."""
+    return Statement(
+        f"UPDATE {name(dataset, '_rowferry_tables')} SET as_of = %s WHERE table_name = %s",
+        [to_time(as_of_us), table],
+    )
+
+
 def forget_tables(dataset: str, tables: Sequence[str]) -> Statement:
     """Remove the rows of tables that are no longer selected."""
     return Statement(
@@ -312,6 +354,11 @@ def sweep(dataset: str, table: str, began: str, last: str) -> Statement:
         ' OR "_dlt_load_id" COLLATE "C" > %s',
         [began, last],
     )
+
+
+def replace_rows(dataset: str, table: str, load_id: str) -> Statement:
+    """Delete all rows but those of one load."""
+    return Statement(f'DELETE FROM {name(dataset, table)} WHERE "_dlt_load_id" <> %s', [load_id])
 
 
 def prune(dataset: str) -> list[Statement]:

@@ -56,6 +56,13 @@ def chunk_select(
     )
 
 
+def whole_select(table: TableSchema, limit: int) -> str:
+    """All rows of a table without a key, in any order; up to `limit`."""
+    columns = ", ".join(select_expression(c, quote(c.name)) for c in table.columns)
+    buffered = "" if table.transactional else "SQL_BUFFER_RESULT "
+    return f"SELECT {buffered}{columns} FROM {qualified(table)} LIMIT {limit}"
+
+
 def key_bounds_select(table: TableSchema) -> str:
     """The least and the greatest value of the key's first column."""
     lead = quote(table.key[0])

@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | resync | verify | quarantine | config`.
+"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
 """
@@ -26,10 +26,12 @@ from rowferry.quarantine_commands import (
     render_entries,
     retry_entries,
 )
-from rowferry.resync import mark_for_copy
+from rowferry.resync_command import resync
+from rowferry.schema_command import as_json, look, render
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
 from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
+from rowferry.waiting import wait_for
 
 Command = Callable[[Settings, argparse.Namespace], ExitCode]
 
@@ -80,15 +82,21 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(command=_check)
-    status = commands.add_parser("status", parents=[common], help="show the tables and how fresh they are")
-    status.add_argument("--json", action="store_true", help="print JSON")
-    status.set_defaults(command=_status)
-    resync = commands.add_parser(
-        "resync", parents=[common], help="copy tables again, in place, and catch up (daemon stopped)"
+    _add_status(commands, common)
+    schema = commands.add_parser(
+        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
     )
-    resync.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
-    resync.add_argument("--all", action="store_true", help="all tables, from a new binlog position")
-    resync.set_defaults(command=_resync)
+    schema.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    schema.add_argument("--json", action="store_true", help="print JSON")
+    schema.set_defaults(command=_schema)
+    again = commands.add_parser(
+        "resync", parents=[common], help="copy tables again, in place: the recovery command"
+    )
+    again.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables")
+    again.add_argument("--all", action="store_true", help="all tables; asks before it begins")
+    again.add_argument("--dry-run", action="store_true", help="say what would happen, and end")
+    again.add_argument("--yes", action="store_true", help="do not ask")
+    again.set_defaults(command=_resync)
     verify = commands.add_parser("verify", parents=[common], help="compare tables with their copies, live")
     verify.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
     verify.add_argument("--json", action="store_true", help="print JSON, with every key that differs")
@@ -99,6 +107,26 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return parser
+
+
+def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
+    status = commands.add_parser(
+        "status",
+        parents=[common],
+        help="show the tables and how fresh they are",
+        epilog="With --wait-for: 0 once Postgres has reached the position and no table is being copied (then"
+        " the status is shown), 1 when the time is over or a table is stopped (the error names it and the"
+        " way out), 2 for a position that cannot be.",
+    )
+    status.add_argument("--json", action="store_true", help="print JSON")
+    status.add_argument(
+        "--wait-for",
+        metavar="POSITION",
+        help="first wait until Postgres is that far: now (the source's present binlog head),"
+        " FILE:OFFSET as in binlog.000003:4711, or a GTID (UUID:5 on MySQL, 0-1-5 on MariaDB)",
+    )
+    status.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer (default: no limit)")
+    status.set_defaults(command=_status)
 
 
 def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -149,17 +177,26 @@ def _findings(settings: Settings) -> list[Finding]:
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.wait_for is not None:
+        wait_for(settings, options.wait_for, options.timeout, lambda text: print(text, file=sys.stderr))
+    elif options.timeout is not None:
+        raise UsageError("show the status", reason="--timeout goes with --wait-for")
     with closing(connect_destination(settings.destination)) as session:
         document = read_status(session, settings.destination.dataset)
     print(json.dumps(document, indent=2, default=str) if options.json else render_status(document))
     return ExitCode.DONE
 
 
+def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    found = look(settings, options.tables)
+    print(as_json(found) if options.json else render(found))
+    return ExitCode.DONE
+
+
 def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.all == bool(options.tables):
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
-    mark_for_copy(settings, options.tables)
-    return Pipeline(settings, until_caught_up=True, required=options.tables).run()
+    return resync(settings, options.tables, dry_run=options.dry_run, yes=options.yes)
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
@@ -184,7 +221,7 @@ def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCod
 def _quarantine_retry(settings: Settings, options: argparse.Namespace) -> ExitCode:
     result = retry_entries(settings, options.tables)
     print(f"{result.carried} rows carried, {result.gone} gone at the source, {result.left} still set aside")
-    code = Pipeline(settings, until_caught_up=True, required=options.tables).run()
+    code = Pipeline(settings, until_caught_up=True, required=options.tables or None).run()
     return ExitCode.FAILURE if code is ExitCode.DONE and result.left else code
 
 

@@ -7,8 +7,9 @@ stream has passed the binlog head that was seen after the last SELECT.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final, Protocol
 
@@ -17,14 +18,15 @@ from pymysql.connections import Connection
 
 from rowferry import failpoints
 from rowferry.assemble import keys_of
-from rowferry.batch import ChunkMark, ChunkSegment, CopyPlanned, CopyRead, RepairMark
+from rowferry.batch import ChunkMark, ChunkSegment, CopyPlanned, CopyRead, RepairMark, WholeRead
 from rowferry.carry import Carried, Form, carry
+from rowferry.chunk_sql import whole_select
 from rowferry.copy_jobs import CopyJob, CopySchedule, CopyTask, Part, RepairKeys, Work
 from rowferry.copy_pace import Pace, Throttle
-from rowferry.copy_read import observe, plan_ranges, read_chunk, select, table_sizes
+from rowferry.copy_read import observe, plan_ranges, read_chunk, select, table_sizes, too_many_rows
 from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
 from rowferry.key_sql import rows_select
-from rowferry.mysql_source import SourceServer, connect, connect_for_copy, head_position
+from rowferry.mysql_source import SourceServer, clock_us, connect, connect_for_copy, head_position
 from rowferry.policies import select_column
 from rowferry.settings import Settings
 from rowferry.table_schema import TableId, TableSchema
@@ -37,6 +39,7 @@ _RANGES_PER_CONNECTION: Final = 4
 _POLL_SECONDS: Final = 0.05
 _PUT_OFF_SECONDS: Final = 0.5
 _LINGER_SECONDS: Final = 5.0
+_SIZES_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +52,20 @@ class Chunk:
     job: CopyJob
     carried: Carried
     settled: Settled
-    mark: ChunkMark | RepairMark
+    mark: ChunkMark | RepairMark | WholeRead
     gone: pa.Table | None = None
 
     def segment(self, touched: set[Hashable]) -> ChunkSegment:
         """The rows whose keys nothing touched."""
-        key = self.job.table.key
+        key, mark = self.job.table.key, self.mark
         rows, aside, gone = self.carried.rows, self.carried.aside, self.gone
-        if touched:
+        if isinstance(mark, WholeRead):
+            mark = replace(mark, settled=not touched)
+        elif touched:
             rows = _untouched(rows, key, touched)
             aside = tuple(a for a in aside if a.identity not in touched)
             gone = None if gone is None else _untouched(gone, key, touched)
-        return ChunkSegment(self.job.table, rows, self.mark, aside, self.carried.zero_dates, gone)
+        return ChunkSegment(self.job.table, rows, mark, aside, self.carried.zero_dates, gone)
 
 
 def _untouched(rows: pa.Table, key: Sequence[str], touched: set[Hashable]) -> pa.Table:
@@ -79,8 +84,8 @@ class Gate(Protocol):
     def end(self, job: CopyJob, settled: Settled) -> None:
         """That SELECT's chunk is placed, or given up."""
 
-    def place(self, chunk: Chunk) -> None:
-        """Put a chunk into the queue; waits while it is full."""
+    def place(self, chunk: Chunk) -> bool:
+        """Put a chunk into the queue; waits while it is full. Whether nothing touched what it read."""
 
     def mark(self, mark: CopyPlanned | CopyRead) -> None:
         """Put a mark into the queue."""
@@ -90,7 +95,10 @@ class Gate(Protocol):
 
 
 class Copier:
-    """Copies tables over connections of its own, `copy.connections` at most, each in a thread."""
+    """Copies tables over connections of its own, `copy.connections` at most, each in a thread.
+
+    sizes: rows of each table, as the source estimates them; empty until something is copied.
+    """
 
     def __init__(self, settings: Settings, server: SourceServer, gate: Gate) -> None:
         """Connects when there is something to copy."""
@@ -99,7 +107,9 @@ class Copier:
         self._rules = settings.quarantine
         self._server = server
         self.gate = gate
-        self._sizes: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
+        self._sized_at = 0.0
+        self._copied_whole: dict[TableId, float] = {}
         self._throttle = Throttle(limits.max_rows_per_second)
 
         def is_first(name: str) -> bool:
@@ -108,9 +118,12 @@ class Copier:
         self._schedule = CopySchedule(is_first, lambda: Pace(limits.chunk_seconds, limits.max_chunk_rows))
 
     def submit(self, job: CopyJob) -> None:
-        """Copy a table, or repair some rows of it; an earlier job of the same kind is dropped."""
-        self._sizes.pop(job.table.id.name, None)
-        self._schedule.submit(job)
+        """Copy a table, or repair some rows of it; an earlier job of the same kind is dropped.
+
+        A table without a key waits until `copy.keyless_seconds` after its last copy.
+        """
+        before = None if job.table.key else self._copied_whole.get(job.table.id)
+        self._schedule.submit(job, (before or 0.0) + (self._limits.keyless_seconds if before else 0.0))
 
     def forget(self, table: TableId) -> None:
         """The table is not to be copied any longer."""
@@ -169,13 +182,17 @@ class Copier:
 
     def _size(self, table: TableSchema, rows: Connection[Any]) -> int:
         name = table.id.name
-        if name not in self._sizes:
-            self._sizes = table_sizes(rows, table.id.database)
-        return self._sizes.get(name, 0)
+        if name not in self.sizes or time.monotonic() - self._sized_at > _SIZES_SECONDS:
+            self._sized_at = time.monotonic()
+            self.sizes = table_sizes(rows, table.id.database)
+        return self.sizes.get(name, 0)
 
     def _copy(self, part: Part, rows: Connection[Any], control: Connection[Any]) -> None:
         """A chunk; after the last one of the table, the binlog head."""
         task = part.task
+        if not task.job.table.key:
+            self._copy_whole(part, rows, control)
+            return
         settled = self._begin(task, rows)
         if settled is None:
             return
@@ -198,6 +215,31 @@ class Copier:
         if self._schedule.read(part, read.last_key, done=read.done):
             self._finish(task, control)
         self._throttle.spend(len(read.found), self._schedule.stopping)
+
+    def _copy_whole(self, part: Part, rows: Connection[Any], control: Connection[Any]) -> None:
+        """All rows of a table without a key; once more later if it changed meanwhile."""
+        task, most = part.task, self._limits.keyless_max_rows
+        task.job = job = self.gate.start(task.job)
+        as_of_us = clock_us(control)
+        settled = self._begin(task, rows)
+        if settled is None:
+            return
+        try:
+            found = select(job.table, whole_select(job.table, most + 1), rows)
+            if len(found) > most:
+                raise too_many_rows(job.table, most)
+            carried = carry(select_form(job.table), found, self._rules)
+            mark = WholeRead(job.table.id, job.generation, len(found), as_of_us, settled=False)
+            failpoints.hit("copy-chunk-read")
+            still_so = self.gate.place(Chunk(job, carried, settled, mark))
+        finally:
+            self.gate.end(job, settled)
+        self._copied_whole[job.table.id] = time.monotonic()
+        if still_so:
+            self._schedule.drop(task)
+        else:
+            self._schedule.put_off(task, self._limits.keyless_seconds)
+        self._throttle.spend(len(found), self._schedule.stopping)
 
     def _finish(self, task: CopyTask, control: Connection[Any]) -> None:
         head = head_position(control, self._server)

@@ -7,6 +7,7 @@ queue's lock.
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 from dataclasses import replace
 
 from rowferry.batch import ChunkSegment, CopyPlanned, CopyRead
@@ -63,16 +64,19 @@ class CopyGate:
         """Its chunk is placed, or given up."""
         self._queue.locked(lambda: self._touches.end(job.table.id, settled))
 
-    def place(self, chunk: Chunk) -> None:
+    def place(self, chunk: Chunk) -> bool:
         """Put a chunk into the queue, without the keys that were touched; not if it is out of date."""
         table = chunk.job.table.id
+        touched: set[Hashable] = set()
 
         def make() -> ChunkSegment | None:
             if self._book.generation(table) != chunk.job.generation:
                 return None
-            return chunk.segment(self._touches.keys(table, chunk.settled))
+            touched.update(self._touches.keys(table, chunk.settled))
+            return chunk.segment(touched)
 
         self._queue.add_chunk(make)
+        return not touched
 
     def mark(self, mark: CopyPlanned | CopyRead) -> None:
         """Put a mark into the queue."""

@@ -94,10 +94,13 @@ class CopySchedule:
         self._turns = 0
         self.stopping = threading.Event()
 
-    def submit(self, job: CopyJob) -> None:
-        """Copy a table; an earlier job of the same table is dropped. A repair is a job beside it."""
+    def submit(self, job: CopyJob, not_before: float = 0.0) -> None:
+        """Copy a table; an earlier job of the same table is dropped. A repair is a job beside it.
+
+        not_before: monotonic seconds.
+        """
         with self._changed:
-            self._tasks[_place(job)] = CopyTask(job, self._pace())
+            self._tasks[_place(job)] = CopyTask(job, self._pace(), not_before=not_before)
             self._changed.notify_all()
 
     def forget(self, table: TableId) -> None:

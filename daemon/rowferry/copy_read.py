@@ -111,6 +111,16 @@ def read_chunk(
     return Rows(found, key, len(found) < asked)
 
 
+def too_many_rows(table: TableSchema, most: int) -> TableStopped:
+    """The error for a table without a key that is too large to be copied whole again and again."""
+    return TableStopped(
+        "copy",
+        f"table {table.id}",
+        reason=f"it has no key, and more rows than copy.keyless_max_rows ({most:,})",
+        hint=f"Give it a primary key, then run `rowferry resync {table.id.name}`; or exclude it",
+    )
+
+
 def limited(sql: str, server: SourceServer, seconds: float) -> str:
     """A SELECT that the server gives up after some time.
 

@@ -48,7 +48,7 @@ _REFUSALS: Final = {
     "is not permitted to log in": "the user may not log in",
 }
 _ACCESS: Final = ("28", "42501", "3D000")
-_OBJECT_CLASSES: Final = ("0A", "22", "42", "54")
+_OBJECT_CLASSES: Final = ("0A", "22", "23", "2B", "42", "54")
 
 Session = psycopg.Connection[tuple[Any, ...]]
 
@@ -209,24 +209,46 @@ def take_lock(session: Session, dataset: str) -> None:
         )
 
 
+def lock_held(session: Session, dataset: str) -> bool:
+    """Whether an instance holds the dataset's lock at this moment.
+
+    See https://www.postgresql.org/docs/current/view-pg-locks.html for how a 64-bit key is shown.
+    """
+    text = (
+        "SELECT EXISTS (SELECT 1 FROM pg_locks l, hashtextextended(%s, 0) AS k"
+        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295)"
+    )
+    return bool(fetch(session, text, [f"rowferry:{dataset}"])[0][0])
+
+
 def _try_lock(session: Session, dataset: str) -> bool:
     sql_text = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
+    return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
+
+
+def is_locked(session: Session, dataset: str) -> bool:
+    """Whether some instance holds the dataset's lock now. Takes nothing, so it is in nobody's way.
+
+    A lock's 64-bit key stands in pg_locks in two halves, with objsubid 1
+    (https://www.postgresql.org/docs/current/view-pg-locks.html).
+    """
+    sql_text = (
+        "SELECT EXISTS (SELECT 1 FROM pg_locks l, hashtextextended(%s, 0) AS k"
+        " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted"
+        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        " AND (l.classid::bigint << 32) | l.objid::bigint = k)"
+    )
     return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
 
 
 def columns_of(table: TableSchema) -> list[tuple[str, str]]:
     """Names and Postgres types of a destination table's columns, without the metadata columns.
 
-    Raises TableStopped for what Postgres or Rowferry cannot hold: no key, types, policies, names.
+    Raises TableStopped for what Postgres or Rowferry cannot hold: types, policies, names.
     """
     where = f"table {table.id}"
-    if not table.key:
-        raise TableStopped(
-            "copy",
-            where,
-            reason="it has no primary key and no unique key of NOT NULL columns",
-            hint=f"Give it one, then run `rowferry resync {table.id.name}`; or exclude it",
-        )
     if table.obstacle:
         raise TableStopped("copy", where, reason=table.obstacle, hint="Mend that, or exclude the table")
     _check_names(table)
@@ -280,7 +302,8 @@ def create_table(dataset: str, table: TableSchema) -> Statement:
     parts = [f"{name(n)} {kind}{' NOT NULL' if n in key else ''}" for n, kind in columns_of(table)]
     parts.append(f"{name(LOADED_AT)} timestamptz NOT NULL")
     parts.append(f"{name(LOAD_ID)} text NOT NULL")
-    parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
+    if there.key:
+        parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
     return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
 
 
@@ -314,11 +337,16 @@ def _ddl(text: str) -> Statement:
     return Statement(text.replace("%%", "%"))
 
 
+def same_type(found: str, kind: str) -> bool:
+    """Whether a type as Postgres prints it is the one that `columns_of` gives."""
+    return found == kind.replace("varchar", "character varying")
+
+
 def differences(existing: dict[str, str], table: TableSchema) -> str:
     """Which column of an existing destination table has another type than the source's; "" if none."""
     for column, kind in columns_of(table):
         found = existing.get(column)
-        if found is not None and found != kind.replace("varchar", "character varying"):
+        if found is not None and not same_type(found, kind):
             return f"column {column} is {found} in the destination, {kind} is needed"
     return ""
 

@@ -16,6 +16,7 @@ from rowferry.batch_queue import BatchQueue, DecodedRows, TableFault
 from rowferry.book import TableBook
 from rowferry.changes import Heartbeat, RowEvent, SchemaChange, Transaction
 from rowferry.errors import StreamStopped, TableStopped
+from rowferry.table_schema import TableId
 from rowferry.touched import TouchLog
 from rowferry.wire_types import DecodeError
 
@@ -60,22 +61,30 @@ class Feeder:
             try:
                 self._refuse_statements(transaction)
                 rows = [d for e in transaction.events for d in self._decode(e)]
+                touched = {e.layout.table for e in transaction.events if self._has_no_key(e)}
             except _Fault as raised:
                 self._queue.barrier(raised.fault)
                 self._routes.clear()
                 continue
             self.received_us = transaction.commit_time_us
-            if self._place(transaction, rows, version):
+            if self._place(transaction, rows, touched, version):
                 return
             self._routes.clear()
 
-    def _place(self, transaction: Transaction, rows: list[DecodedRows], version: int) -> bool:
+    def _place(
+        self, transaction: Transaction, rows: list[DecodedRows], touched: set[TableId], version: int
+    ) -> bool:
         return self._queue.add_transaction(
             transaction,
             rows,
-            lambda: self._note(transaction, rows),
+            lambda: self._note(transaction, rows, touched),
             lambda: self._book.version == version,
+            touched,
         )
+
+    def _has_no_key(self, event: RowEvent) -> bool:
+        record = self._book.captured(event.layout.table)
+        return record is not None and not record.table.key
 
     def _refuse_statements(self, transaction: Transaction) -> None:
         names = transaction.statement_names
@@ -99,7 +108,7 @@ class Feeder:
     def _decode(self, event: RowEvent) -> list[DecodedRows]:
         table = event.layout.table
         record = self._book.captured(table)
-        if record is None:
+        if record is None or not record.table.key:
             return []
         try:
             self._require_complete(event)
@@ -155,8 +164,11 @@ class Feeder:
             reason = "rows and catalogue disagree on whether it is system-versioned"
             raise TableStopped("decode rows", f"table {route.table.id}", reason=reason)
 
-    def _note(self, transaction: Transaction, rows: list[DecodedRows]) -> None:
+    def _note(self, transaction: Transaction, rows: list[DecodedRows], touched: set[TableId]) -> None:
         arrived = time.monotonic()
+        for table in touched:
+            if self._touches.watches(table):
+                self._touches.note(arrived, transaction.end, transaction.gtid, table)
         for row in rows:
             if self._touches.watches(row.route.table.id):
                 self._touches.record(arrived, transaction.end, transaction.gtid, row.route, row.images)

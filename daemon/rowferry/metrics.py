@@ -191,6 +191,8 @@ _GAUGES: Final = {
     "source_clock_offset_seconds": "Source clock minus this machine's.",
     "checkpoint_timestamp_seconds": "When the checkpoint was last written.",
     "binlog_backlog_bytes": "Bytes of binlog between the checkpoint and the source's head, in its file.",
+    "copy_read_rows": "Rows that the copies under way have read.",
+    "copy_expected_rows": "Rows that they will have read, as the source estimates.",
     "queue_bytes": "Bytes of row images that wait.",
     "queue_capacity_bytes": "Most bytes of row images that may wait.",
 }

@@ -44,9 +44,9 @@ class Pipeline:
     """One daemon, or one `run --until-caught-up`."""
 
     def __init__(
-        self, settings: Settings, *, until_caught_up: bool = False, required: Collection[str] = ()
+        self, settings: Settings, *, until_caught_up: bool = False, required: Collection[str] | None = None
     ) -> None:
-        """Starts nothing yet. required: tables that must not be stopped at the end; none means all."""
+        """Starts nothing yet. required: tables that must not be stopped at the end; None means all."""
         self._settings = settings
         self._until_caught_up = until_caught_up
         self._required = required
@@ -107,7 +107,7 @@ class Pipeline:
             )
             attempt.run()
             stopped = [r.table.id.name for r in opened.book.with_status(TableStatus.STOPPED)]
-            stopped = [n for n in stopped if not self._required or n in self._required]
+            stopped = [n for n in stopped if self._required is None or n in self._required]
         if self._until_caught_up and stopped and not self._stopping.is_set():
             names = ", ".join(sorted(stopped))
             raise TableStopped(

@@ -22,6 +22,7 @@ from rowferry.settings import Settings
 
 _MINIMUM: Final = {"mysql": (8, 0, 14), "mariadb": (10, 5)}
 _MIN_POSTGRES: Final = 130000
+_NO_KEY: Final = "it has no primary key and no unique key of NOT NULL columns: copied whole when it changes"
 _VISIBLE: Final = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s LIMIT 1"
 
 
@@ -169,6 +170,8 @@ def check_tables(control: Connection[Any], settings: Settings) -> Iterator[Findi
     for table in tables.values():
         try:
             columns_of(table)
+            if not table.key:
+                yield Finding(f"table {table.id.name}", "warning", _NO_KEY, "give it a primary key")
         except TableStopped as error:
             bad += 1
             remedy = error.hint or f"add {table.id.name} to tables.exclude"

@@ -16,7 +16,7 @@ from typing import Final
 from rowferry.applier import Applier
 from rowferry.batch import ChunkSegment, MicroBatch, RepairMark
 from rowferry.carry import carry
-from rowferry.checkpoint import has_tracking_tables, read_tables
+from rowferry.checkpoint import has_copy, read_tables
 from rowferry.copy import select_form
 from rowferry.destination import connect, run_all
 from rowferry.errors import RowferryError
@@ -48,7 +48,7 @@ class Retried:
 def list_entries(settings: Settings, tables: Collection[str]) -> list[Entry]:
     """The rows that are set aside, of all tables or of some. Raises RowferryError."""
     with closing(connect(settings.destination)) as session:
-        if not has_tracking_tables(session, settings.destination.dataset):
+        if not has_copy(session, settings.destination.dataset):
             raise RowferryError(
                 "show the quarantine",
                 f"dataset {settings.destination.dataset}",

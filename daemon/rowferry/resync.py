@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import closing
 
 from rowferry.changes import Statement
-from rowferry.checkpoint import forget_tables, has_tracking_tables, read_tables
+from rowferry.checkpoint import create_tracking_tables, forget_tables, has_tracking_tables, read_tables
 from rowferry.destination import connect, name, run_all, take_lock
 from rowferry.errors import RowferryError
 from rowferry.mysql_source import connect as connect_source
@@ -21,20 +21,15 @@ from rowferry.settings import Settings
 def mark_for_copy(settings: Settings, tables: Sequence[str]) -> None:
     """Forget what is known of the tables, so that the next start adopts and copies them.
 
-    tables: names; none means all, and the binlog position with them. Raises LockHeld while a daemon
-    runs, RowferryError for a name that is not known.
+    tables: names; none means all, and the binlog position with them. Raises LockHeld while a daemon runs.
     """
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         take_lock(session, dataset)
         _require_source(settings)
-        if not has_tracking_tables(session, dataset):
-            if tables:
-                raise unknown_table("resync", tables[0])
-            return
+        if not has_tracking_tables(session, dataset):  # never made, or some of them are gone
+            run_all(session, create_tracking_tables(dataset))
         known = [record.table.id.name for record in read_tables(session, dataset).values()]
-        if unknown := sorted(set(tables) - set(known)):
-            raise unknown_table("resync", unknown[0])
         statements = [forget_tables(dataset, list(tables or known))]
         if not tables:
             statements.append(_forget_position(dataset))

@@ -163,6 +163,12 @@ class CopySettings(_Group):
     first: Globs = Field(default=(), description="globs of tables to copy before the others")
     chunk_seconds: float = Field(default=0.2, gt=0, le=10, description="one SELECT takes no longer")
     max_chunk_rows: int = Field(default=50_000, ge=1, description="rows of one SELECT at most")
+    keyless_seconds: float = Field(
+        default=60.0, ge=0, description="least time between two copies of a table without a key"
+    )
+    keyless_max_rows: int = Field(
+        default=1_000_000, ge=1, description="a table without a key that has more rows stops"
+    )
     settle_seconds: float = Field(
         default=2.0, ge=0.1, le=60, description="how long a change may take from the binlog to a SELECT"
     )

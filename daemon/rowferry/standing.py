@@ -1,95 +1,97 @@
-"""What stands in Postgres under a table's name, and the statements that make it fit to be copied into.
+"""What stands in the dataset: its tables with their columns, unique indexes and owners, whoever made them.
 
-A table that stands is never dropped or emptied: what lacks is added, and rows that no copy could have are
-taken out.
+Only read, from Postgres's own catalogue (https://www.postgresql.org/docs/current/catalogs.html).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import re
 from dataclasses import dataclass, field
+from typing import Final
 
-from rowferry.changes import Statement
-from rowferry.destination import (
-    LOAD_ID,
-    LOADED_AT,
-    Session,
-    add_columns,
-    create_table,
-    existing_columns,
-    existing_owner,
-    fetch,
-    mark_owner,
-    name,
-)
-from rowferry.table_schema import TableSchema
+from rowferry.destination import OWNER_PREFIX, Session, fetch
 
-_METADATA = {LOADED_AT: "timestamptz NOT NULL DEFAULT now()", LOAD_ID: "text NOT NULL DEFAULT ''"}
-_KEYS = """
-SELECT i.indisprimary, array_agg(a.attname::text) FROM pg_index i
-JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
-WHERE n.nspname = %s AND c.relname = %s AND i.indisunique AND i.indisvalid AND i.indimmediate
-  AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnatts = i.indnkeyatts
-GROUP BY i.indexrelid, i.indisprimary"""
+_COLUMNS: Final = """
+SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname LIKE %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.relname, a.attnum"""
+_OWNERS: Final = """
+SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = %s AND c.relname LIKE %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
+_INDEXES: Final = """
+SELECT c.relname, coalesce(k.conname, ''), i.indisprimary,
+       array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype = 'p'
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+  AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
+WHERE n.nspname = %s AND c.relname LIKE %s AND i.indisunique AND i.indisvalid AND i.indimmediate
+  AND i.indpred IS NULL AND i.indexprs IS NULL
+GROUP BY c.relname, i.indexrelid, i.indisprimary, k.conname"""
 
 
 @dataclass(frozen=True, slots=True)
+class StandingColumn:
+    """A column of a table in Postgres. required: NOT NULL and without a default, so every INSERT names it."""
+
+    type: str
+    required: bool = False
+
+
+@dataclass(slots=True)
 class Standing:
-    """A destination table as it is. columns: types by name; empty if there is no such table.
+    """A table in the dataset.
 
-    owner: the source table that it was made for, "" if it does not say. keys: the columns of each of its
-    unique indexes. has_primary_key: whether one of them is the primary key.
+    primary: the columns of its primary key, empty without one. uniques: those of its other unique
+    indexes that cover every row. owner: the source table that it says it was made for, "" if it does not.
+    primary_name: the primary key's name.
     """
 
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: dict[str, StandingColumn] = field(default_factory=dict)
+    primary: tuple[str, ...] = ()
+    uniques: list[tuple[str, ...]] = field(default_factory=list)
     owner: str = ""
-    keys: Collection[frozenset[str]] = ()
-    has_primary_key: bool = False
+    primary_name: str = ""
+
+    @property
+    def keys(self) -> set[frozenset[str]]:
+        """The columns of each index that tells rows apart."""
+        return {frozenset(columns) for columns in (self.primary, *self.uniques) if columns}
+
+    @property
+    def types(self) -> dict[str, str]:
+        """The columns' types by name, as `destination.existing_columns` gives them."""
+        return {name: column.type for name, column in self.columns.items()}
 
 
-def existing_table(session: Session, dataset: str, table: str) -> Standing:
-    """What stands there now. Raises what `destination.fetch` raises."""
-    found = fetch(session, _KEYS, [dataset, table])
-    return Standing(
-        existing_columns(session, dataset, table),
-        existing_owner(session, dataset, table),
-        [frozenset(columns) for _, columns in found],
-        any(primary for primary, _ in found),
-    )
+def read_table(session: Session, dataset: str, table: str) -> Standing:
+    """One table as it is now; without columns if there is none. Raises what `destination.fetch` raises."""
+    pattern = re.sub(r"([\\\\%_])", r"\\\1", table)
+    return read_standing(session, dataset, pattern).get(table, Standing())
 
 
-def make_fit(dataset: str, table: TableSchema, standing: Standing) -> list[Statement]:
-    """Make the destination table, or add what lacks of it. Raises TableStopped."""
-    made = [create_table(dataset, table), mark_owner(dataset, table)]
-    if not standing.columns:
-        return made
-    there = name(dataset, table.there)
-    for column, kind in _METADATA.items():
-        if column not in standing.columns:
-            made.append(_ddl(f"ALTER TABLE {there} ADD COLUMN {name(column)} {kind}"))
-    if missing := [c for c in table.columns if c.there not in standing.columns]:
-        made.append(add_columns(dataset, table, missing))
-    key = table.as_destination().key
-    if key and frozenset(key) not in standing.keys:
-        made += _keyed(there, key, standing)
-    return made
-
-
-def _keyed(there: str, key: tuple[str, ...], standing: Standing) -> list[Statement]:
-    """Give the table back its key, without rows that it forbids; a column that is new is NULL until the copy.
-
-    Such a row is told from others only once the copy has written it anew; the others are swept out then.
-    """
-    columns = ", ".join(map(name, key))
-    same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
-    made = [_ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
-    if standing.has_primary_key or not set(key) <= set(standing.columns):
-        return [*made, _ddl(f"CREATE UNIQUE INDEX ON {there} ({columns})")]
-    nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
-    made.append(_ddl(f"DELETE FROM {there} WHERE {nothing}"))
-    return [*made, _ddl(f"ALTER TABLE {there} ADD PRIMARY KEY ({columns})")]
-
-
-def _ddl(text: str) -> Statement:
-    return Statement(text.replace("%%", "%"))
+def read_standing(session: Session, dataset: str, pattern: str = "%") -> dict[str, Standing]:
+    """The dataset's tables by name; pattern: of LIKE. Raises what `destination.fetch` raises."""
+    where = [dataset, pattern]
+    found: dict[str, Standing] = {}
+    for table, comment in fetch(session, _OWNERS, where):
+        text = str(comment or "")
+        owner = text.removeprefix(OWNER_PREFIX) if text.startswith(OWNER_PREFIX) else ""
+        found[table] = Standing(owner=owner)
+    for table, column, kind, required in fetch(session, _COLUMNS, where):
+        found.setdefault(table, Standing()).columns[column] = StandingColumn(kind, bool(required))
+    for table, name, primary, columns in fetch(session, _INDEXES, where):
+        standing = found.setdefault(table, Standing())
+        if primary:
+            standing.primary, standing.primary_name = tuple(columns), name
+        else:
+            standing.uniques.append(tuple(columns))
+    return found

@@ -47,7 +47,7 @@ from rowferry.position import BinlogPosition, MysqlGtidSet
 from rowferry.preflight import require_source
 from rowferry.quarantine import forget_entries
 from rowferry.settings import Settings
-from rowferry.standing import existing_table
+from rowferry.standing import Standing, read_standing
 from rowferry.table_schema import TableId, TableSchema
 
 
@@ -105,7 +105,10 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
     if not has_tracking_tables(session, dataset):
         run_all(session, create_tracking_tables(dataset))
     head = head_position(control, server)
-    checkpoint = read_checkpoint(session, dataset) or _first(session, settings, server, head)
+    checkpoint = read_checkpoint(session, dataset)
+    if checkpoint is None:
+        _require_no_tables(session, dataset)
+        checkpoint = _first(session, settings, server, head)
     if checkpoint.position.file:
         _require_same_history(checkpoint, control, server, database)
     checkpoint = replace(checkpoint, epoch=take_epoch(session, dataset))
@@ -121,6 +124,17 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
         return read_configured(control, settings, touched)
 
     return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue, unfit)
+
+
+def _require_no_tables(session: Session, dataset: str) -> None:
+    """A dataset without a checkpoint is new, unless tables say that they are copies."""
+    if read_tables(session, dataset):
+        raise PositionLost(
+            "resume",
+            f"dataset {dataset}",
+            reason="its checkpoint is gone, so nobody knows which changes its tables lack",
+            hint="Run `rowferry resync --all`",
+        )
 
 
 def _first(session: Session, settings: Settings, server: SourceServer, head: BinlogPosition) -> Checkpoint:
@@ -171,9 +185,10 @@ def _bring_up_to_date(
     gone = [t.name for t in records if not selected(t.name, settings.tables)]
     book.records.update({t: r for t, r in records.items() if t.name not in gone})
     last = LoadIds(load_id).last
+    standing = read_standing(session, dataset)
     decisions: list[Decision] = []
     for table in sorted(set(found) | set(book.records)):
-        decision = _decide(session, book, table, found, last)
+        decision = _decide(book, table, found, standing, last)
         if decision is not None:
             decisions.append(decision)
     forgetting = [forget_tables(dataset, gone), forget_entries(dataset, gone)] if gone else []
@@ -196,11 +211,19 @@ def _require_tables(settings: Settings, found: Mapping[TableId, TableSchema]) ->
         )
 
 
-def _decide(session: Session, book: TableBook, table: TableId, found: Any, load_id: str) -> Decision | None:
+def _decide(
+    book: TableBook,
+    table: TableId,
+    found: Mapping[TableId, TableSchema],
+    standing: Mapping[str, Standing],
+    load_id: str,
+) -> Decision | None:
     now = found.get(table)
     record = book.records.get(table)
     if record is not None and now is None:
         return None  # a DDL event to come will tell; or the account may not see the table
     if record is not None:
         return reconcile(book.dataset, record, now, load_id, rows_kept=True)
-    return adopt(book.dataset, now, existing_table(session, book.dataset, now.there), load_id)
+    if now is None:
+        return None
+    return adopt(book.dataset, now, standing.get(now.there, Standing()), load_id)

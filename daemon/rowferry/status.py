@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rowferry.checkpoint import has_tracking_tables
+from rowferry.checkpoint import has_copy
 from rowferry.destination import Session, fetch, name
 from rowferry.errors import RowferryError
 
@@ -35,7 +35,7 @@ _TABLE: Final = (
 
 def read_status(session: Session, dataset: str) -> dict[str, Any]:
     """Plain values. Raises RowferryError if nothing was ever copied into the dataset."""
-    if not has_tracking_tables(session, dataset):
+    if not has_copy(session, dataset):
         raise RowferryError(
             "show the status",
             f"dataset {dataset}",

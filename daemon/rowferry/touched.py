@@ -47,13 +47,16 @@ Settled = SettledSet | SettledPosition | SettledTime
 
 @dataclass(frozen=True, slots=True)
 class Touch:
-    """The keys that one transaction touched in one table. arrived: monotonic seconds."""
+    """The keys that one transaction touched in one table. arrived: monotonic seconds.
+
+    route: None for a table without a key, of which nothing more is known.
+    """
 
     arrived: float
     end: BinlogPosition
     gtid: str
-    route: Route
-    keys: Sequence[Any]
+    route: Route | None
+    keys: Sequence[Any] = ()
 
     def settled(self, by: Settled) -> bool:
         """Whether a SELECT after `by` is known to see this transaction."""
@@ -107,6 +110,10 @@ class TouchLog:
         """Images of a row event, before and after."""
         self._touches[route.table.id].append(Touch(arrived, end, gtid, route, list(map(route.key, rows))))
 
+    def note(self, arrived: float, end: BinlogPosition, gtid: str, table: TableId) -> None:
+        """Some row of a table without a key was touched."""
+        self._touches[table].append(Touch(arrived, end, gtid, None))
+
     def begin(self, table: TableId, by: Settled) -> None:
         """A SELECT that sees `by` begins; what neither it nor another one under way can lack is forgotten.
 
@@ -126,7 +133,10 @@ class TouchLog:
             readings.remove(by)
 
     def keys(self, table: TableId, by: Settled) -> set[Hashable]:
-        """Keys that were touched and are not settled, converted as `assemble.keys_of` does, or UnfitKey."""
+        """Keys that were touched and are not settled, converted as `assemble.keys_of` does, or UnfitKey.
+
+        Of a table without a key, () stands for them all.
+        """
         found: set[Hashable] = set()
         for touch in self._touches.get(table, ()):
             if not touch.settled(by):
@@ -135,6 +145,8 @@ class TouchLog:
 
 
 def _converted(touch: Touch) -> list[Hashable]:
+    if touch.route is None:
+        return [()]
     form = touch.route.form
     single = len(form.table.key) == 1
     keys, unfit = carry_keys(form, [(key,) for key in touch.keys] if single else touch.keys)

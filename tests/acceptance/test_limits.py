@@ -12,7 +12,6 @@ from tests.acceptance.harness import Ferry
 GOOD = ("CREATE TABLE good (id bigint PRIMARY KEY, n int)", "INSERT INTO good VALUES (1, 1)")
 BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
 UNFIT = (
-    ("a int NOT NULL", "no primary key"),
     ("a int PRIMARY KEY, e enum('x', 'y') CHARACTER SET binary", "in the character set binary"),
     ("a int PRIMARY KEY, _loaded_at int", "Rowferry's own"),
     ("a int PRIMARY KEY, xmin int", "Postgres's own"),

@@ -55,10 +55,10 @@ class Meddler:
         self._attempt = attempt
         self._source = source
         self._settings = settings
-        self._place: Any = attempt._copier.gate.place
+        self._place: Any = attempt.copier.gate.place
         self.chunks = 0
 
-    def place(self, chunk: Chunk) -> None:
+    def place(self, chunk: Chunk) -> bool:
         """Update, delete, move away and move in, wait for the reader, then place the chunk."""
         keys = chunk.carried.rows.column("id").to_pylist()
         if len(keys) >= 10:
@@ -73,7 +73,8 @@ class Meddler:
             with connect(self._settings.source) as control:
                 head = head_position(control, describe_server(control))
             wait_until("the reader has queued it", lambda: self._attempt.queue.position.reached(head))
-        self._place(chunk)
+        placed: bool = self._place(chunk)
+        return placed
 
 
 @pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
@@ -90,7 +91,7 @@ def test_a_chunk_undoes_no_change_that_came_before_its_place(
     with open_both(settings) as opened:
         attempt = Attempt(settings, opened, loader, board, threading.Event(), until_caught_up=True)
         meddler = Meddler(attempt, source_database, settings)
-        gate: Any = attempt._copier.gate
+        gate: Any = attempt.copier.gate
         gate.place = meddler.place
         attempt.run()
     loader.close()
@@ -148,9 +149,10 @@ class Gate:
     def end(self, job: CopyJob, settled: Settled) -> None:
         """Nothing is touched here."""
 
-    def place(self, chunk: Chunk) -> None:
+    def place(self, chunk: Chunk) -> bool:
         """Keep it."""
         self.placed.append(chunk)
+        return True
 
     def mark(self, mark: CopyPlanned | CopyRead) -> None:
         """Marks hold no rows."""

@@ -11,7 +11,7 @@ from rowferry.batch import KeyRange
 from rowferry.book import Decision, TableBook, adopt, reconcile, stop
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.column_settings import MAX_NAME_BYTES
-from rowferry.standing import Standing
+from rowferry.standing import Standing, StandingColumn
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType, RowEnd, TableId, TableSchema
 from tests.unit.flow import INT, table
 
@@ -32,7 +32,8 @@ EXISTING = {
 
 def stands(columns: dict[str, str], owner: str = "") -> Standing:
     """A destination table with the key that the tables here have."""
-    return Standing(columns, owner, [frozenset(["id"])], has_primary_key=True)
+    found = {name: StandingColumn(kind) for name, kind in columns.items()}
+    return Standing(found, ("id",), owner=owner, primary_name="patient_pkey")
 
 
 def record(status: TableStatus, schema: TableSchema = PATIENT) -> TableRecord:
@@ -126,7 +127,6 @@ def test_the_copy_of_another_table_is_left_alone(schema: TableSchema, owner: str
     ("schema", "words"),
     [
         (table(types={"name": ColumnType("year", text="year(2)")}), ("column name", "year(2)")),
-        (table(key=()), ("no primary key",)),
         (table(name="x" * (MAX_NAME_BYTES + 1)), ("longer than 63 bytes",)),
         (table("id", "é" * 32), ("longer than 63 bytes",)),
         (table("id", "_loaded_at"), ("_loaded_at", "own")),
@@ -238,8 +238,7 @@ def test_other_changes_stop_the_table_and_name_the_way_out(
 ) -> None:
     """Never guessed; the last rows and their layout are kept."""
     found = decided(status, now)
-    unfit = status is DROPPED and not now.key
-    require_stop(found, "no primary key" if unfit else words, "rowferry resync patient")
+    require_stop(found, words, "rowferry resync patient")
     assert some(found).record.table == PATIENT
 
 

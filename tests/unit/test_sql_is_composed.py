@@ -24,10 +24,11 @@ SQL = re.compile(
     r"PRIMARY KEY|CAST|CONVERT|FROM|JOIN|WHERE|AND|OR|ORDER BY|FORCE INDEX|SET|SHOW|START)\s*\(?[ \n({\"]"
 )
 ALLOWED = {
-    "checkpoint": r"name\(.*\)",
+    "checkpoint": r"name\(.*\)|literal\(.*\)",
     "quarantine": r"name\(.*\)",
     "resync": r"name\(.*\)",
     "status": r"name\(.*\)",
+    "waiting": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
     "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)"
@@ -40,7 +41,7 @@ ALLOWED = {
     r"|same_key",
     "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
     "requests": r"name\(.*\)|where",
-    "standing": r"there|kind|columns|same|nothing|name\(.*\)",
+    "fitting": r"there|part|index|whole|literal\(there\)|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",

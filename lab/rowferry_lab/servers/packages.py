@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rowferry_lab.servers import apt_sources, binaries, cache, catalogue
@@ -20,6 +20,7 @@ from rowferry_lab.servers.spec import ServerSpec
 _OS_RELEASE = Path("/etc/os-release")
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg")
 _MOST_MIRRORS = 3
+_Unpack = Callable[[ServerSpec, Source, Offer, Path], None]
 
 
 class PackagesProvider:
@@ -36,7 +37,7 @@ class PackagesProvider:
 
     def start(self, spec: ServerSpec, options: Sequence[str], data_dir: Path | None) -> RunningServer:
         """Start a server of our own out of the unpacked packages, fetched if need be."""
-        root = cache.build_once(self._folder(spec), lambda partial: _fetch(spec, partial))
+        root = cache.build_once(self._folder(spec), lambda partial: _fetch(spec, partial, _unpack))
         found = binaries.unpacked(spec, root)
         if found is None:
             raise ProviderUnavailable(spec, f"what is in {root} does not run", hint="remove that folder")
@@ -77,14 +78,23 @@ def _no_offer(distribution: Distribution, spec: ServerSpec) -> str:
     )
 
 
-def _fetch(spec: ServerSpec, root: Path) -> None:
-    """Unpack the server into the folder, from the first mirror and release that has it."""
+def client_folder(spec: ServerSpec) -> Path:
+    """Give the folder of the server's unpacked command line client, fetched if need be.
+
+    Raises `ProviderUnavailable`.
+    """
+    folder = cache.cache_folder() / f"{spec.folder_name}.client"
+    return cache.build_once(folder, lambda partial: _fetch(spec, partial, _unpack_client))
+
+
+def _fetch(spec: ServerSpec, root: Path, unpack: _Unpack) -> None:
+    """Unpack it into the folder, from the first mirror and release that has it."""
     offers, mirrors = _ways(spec)
     reasons: list[str] = []
     for offer in offers:
         for mirror in mirrors:
             try:
-                _unpack(spec, mirror, offer, root)
+                unpack(spec, mirror, offer, root)
             except AptFailed as error:
                 reasons.append(f"{offer.suite}: {error}")
                 _empty(root)
@@ -110,6 +120,16 @@ def _unpack(spec: ServerSpec, mirror: Source, offer: Offer, root: Path) -> None:
         binaries.wrap_programs(root)
     if binaries.unpacked(spec, root) is None:
         raise AptFailed("its packages were unpacked, and the server in them does not run here")
+
+
+def _unpack_client(spec: ServerSpec, mirror: Source, offer: Offer, root: Path) -> None:
+    package = offer.package.replace("-server-", "-client-")
+    with tempfile.TemporaryDirectory(prefix=".apt-", dir=root) as folder:
+        apt = PrivateApt(Path(folder), mirror, offer)
+        apt.update()
+        download = apt.plan(package)
+        say(f"fetching the client of {spec.title} ({download.size_bytes / 1e6:.0f} MB) into {root.parent}")
+        apt.unpack(download, root)
 
 
 def _empty(folder: Path) -> None:

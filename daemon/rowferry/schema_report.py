@@ -1,0 +1,299 @@
+"""A table as the source has it, as Rowferry knows it and as it stands in Postgres: the differences.
+
+Values in, words out: names and types only. What a start or a resync would do is not told again here but
+asked of the book, which decides it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from rowferry.book import adopt, reconcile
+from rowferry.checkpoint import TableRecord, TableStatus
+from rowferry.destination import (
+    LOAD_ID,
+    LOADED_AT,
+    columns_of,
+    create_table,
+    differences,
+    mark_owner,
+    same_type,
+)
+from rowferry.errors import TableStopped
+from rowferry.standing import Standing
+from rowferry.table_schema import SchemaDiff, TableSchema, diff
+
+METADATA = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
+_WHEN = "at the next start, or when a running daemon comes to the change"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference. kind: a fixed word, see `docs/operating.md`.
+
+    side: "source" (between the source and Rowferry's record) or "destination" (between the record, or the
+    source if there is none, and Postgres). remedy: what will happen, or what to do. harmless: nothing need
+    be done. column: its name, "" if it is about the whole table.
+    """
+
+    kind: str
+    side: str
+    text: str
+    remedy: str
+    column: str = ""
+    harmless: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """One table. state: as in `_rowferry_tables`, "" if the table is not known there.
+
+    ddl: the statements that Rowferry makes it with; empty if it cannot (then `cannot` says why) or if the
+    source has no such table. next_start: "make", "copy", "stop", "note", "forget" or "nothing"; reason: why.
+    """
+
+    name: str
+    destination: str
+    state: str
+    ddl: tuple[str, ...]
+    cannot: str
+    next_start: str
+    reason: str
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is known of one table. now: at the source. record: Rowferry's. selected: by the settings.
+
+    standing: the tables of the dataset in Postgres, all of them.
+    """
+
+    dataset: str
+    name: str
+    now: TableSchema | None
+    record: TableRecord | None
+    standing: Mapping[str, Standing]
+    selected: bool = True
+
+    @property
+    def state(self) -> str:
+        """The record's, "" without one."""
+        return self.record.status.value if self.record else ""
+
+    def there(self, table: TableSchema) -> Standing | None:
+        """What stands in Postgres under the table's name."""
+        return self.standing.get(table.there)
+
+
+def report(sides: Sides) -> TableReport:
+    """The whole report on one table that the source has, or Rowferry knows."""
+    ddl, cannot = _definition(sides)
+    action, reason = next_start(sides)
+    found = (*_at_source(sides, action, reason), *_in_destination(sides))
+    known = sides.now or (sides.record.table if sides.record else None)
+    there = known.there if known else sides.name
+    return TableReport(sides.name, there, sides.state, ddl, cannot, action, reason, found)
+
+
+def _definition(sides: Sides) -> tuple[tuple[str, ...], str]:
+    if sides.now is None:
+        return (), ""
+    try:
+        made = create_table(sides.dataset, sides.now), mark_owner(sides.dataset, sides.now)
+    except TableStopped as error:
+        return (), str(error)
+    return tuple(statement.text for statement in made), ""
+
+
+def next_start(sides: Sides) -> tuple[str, str]:
+    """What the next start does to the table, and why; ("nothing", "") as a rule."""
+    now, record = sides.now, sides.record
+    if record is not None and not sides.selected:
+        return "forget", "the settings no longer select it"
+    if now is None:
+        return "nothing", ""
+    if record is None:
+        standing = sides.there(now) or Standing()
+        decision = adopt(sides.dataset, now, standing, "")
+        return ("make" if decision.copy else "stop"), decision.reason
+    change = reconcile(sides.dataset, record, now, "", rows_kept=True)
+    if change is None:
+        return "nothing", ""
+    if change.copy:
+        return "copy", change.reason
+    stops = change.record.status is TableStatus.STOPPED
+    return ("stop" if stops else "note"), change.reason
+
+
+def _at_source(sides: Sides, action: str, reason: str) -> Iterator[Difference]:
+    """Between the source and the record."""
+    now, record = sides.now, sides.record
+    if record is None:
+        what = "Rowferry does not know the table yet"
+        remedy = "the next start makes and copies it" if action == "make" else f"it will stop: {reason}"
+        yield Difference("table_new", "source", what, remedy)
+    elif not sides.selected:
+        remedy = "the next start forgets it; its rows stay in Postgres as they are"
+        yield Difference("table_unselected", "source", "the settings no longer select the table", remedy)
+    elif now is None:
+        yield _gone(record)
+    else:
+        yield from _layout(sides, record, now, action)
+
+
+def _gone(record: TableRecord) -> Difference:
+    if record.status is TableStatus.DROPPED:
+        remedy = f'drop "{record.table.there}" in Postgres if you do not want it'
+        return Difference("table_gone", "source", record.error, remedy, harmless=True)
+    remedy = (
+        "if it was dropped, the daemon notes that when it comes to the statement, and keeps its last rows;"
+        " else give the account the right to SELECT"
+    )
+    return Difference("table_gone", "source", "the account sees no such table at the source", remedy)
+
+
+def _layout(sides: Sides, record: TableRecord, now: TableSchema, action: str) -> Iterator[Difference]:
+    change = diff(record.table, now)
+    remedy = f"{_mend(sides)}, which goes on with the new layout"
+    if action == "copy":
+        follows = "it is added in Postgres and the table" if change.only_added else "the table is"
+        remedy = f"{follows} copied again {_WHEN}"
+    elif action == "note":
+        remedy = f"it is followed without a copy {_WHEN}"
+    elif action == "stop":
+        remedy = f"the table stops {_WHEN}; then {remedy}"
+    for c in change.added:
+        yield Difference("column_added", "source", f"column {c.name} added at the source", remedy, c.name)
+    for c in change.dropped:
+        yield Difference("column_dropped", "source", f"column {c.name} dropped at the source", remedy, c.name)
+    for before, after in change.changed:
+        text = SchemaDiff(changed=((before, after),)).describe()
+        yield Difference("column_changed", "source", text, remedy, before.name)
+    for c in change.revalued:
+        yield Difference("policy_changed", "source", f"another policy for column {c.name}", remedy, c.name)
+    if change.key_changed:
+        text = f"key changed from ({', '.join(record.table.key)}) to ({', '.join(now.key)})"
+        yield Difference("key_changed", "source", text, remedy)
+    if change.renamed:
+        text = f'name in the destination changed from "{record.table.there}" to "{now.there}"'
+        yield Difference("table_renamed", "source", text, remedy)
+
+
+def _in_destination(sides: Sides) -> Iterator[Difference]:
+    """Between the record, or the source if there is no usable one, and Postgres."""
+    wanted = _wanted(sides)
+    if wanted is None:
+        return
+    standing = sides.there(wanted)
+    if standing is None:
+        if sides.record is not None:
+            text = f'there is no table "{wanted.there}" in Postgres'
+            yield Difference("table_missing", "destination", text, _mend(sides))
+        return
+    yield from _owner(sides, wanted, standing)
+    yield from _columns(sides, wanted, standing)
+    if text := _key_problem(wanted, standing):
+        kind = "key_other" if standing.primary else "key_missing"
+        yield Difference(kind, "destination", text, _mend(sides))
+
+
+def _wanted(sides: Sides) -> TableSchema | None:
+    """The layout that Postgres should show; None if there is none to compare with."""
+    if sides.now is None or not sides.selected:
+        return None
+    for table in (sides.record.table if sides.record else None, sides.now):
+        if table is not None and _can_be_made(table):
+            return table
+    return None
+
+
+def _can_be_made(table: TableSchema) -> bool:
+    try:
+        columns_of(table)
+    except TableStopped:
+        return False
+    return True
+
+
+def _owner(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Difference]:
+    if standing.owner == str(wanted.id):
+        return
+    if standing.owner:
+        text = f'"{wanted.there}" in Postgres is the copy of {standing.owner}'
+        yield Difference("owner_other", "destination", text, _mend(sides))
+        return
+    text = f'"{wanted.there}" in Postgres does not say whose copy it is'
+    renamed = bool(wanted.target)
+    remedy = _mend(sides) if renamed else "nothing need be done; the next copy from its start notes it"
+    yield Difference("owner_unknown", "destination", text, remedy, harmless=not renamed)
+
+
+def _columns(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Difference]:
+    kinds = dict(columns_of(wanted)) | METADATA
+    later = dict(columns_of(sides.now)) if sides.now and _can_be_made(sides.now) else {}
+    for column, kind in kinds.items():
+        found = standing.columns.get(column)
+        if found is None:
+            yield _missing(sides, column, kind)
+        elif not same_type(found.type, kind):
+            yield _other_type(sides, column, found.type, kind)
+    for column, found in standing.columns.items():
+        if column in later and column not in kinds and not same_type(found.type, later[column]):
+            yield _other_type(sides, column, found.type, later[column])
+        elif column not in kinds and column not in later:
+            yield _extra(sides, wanted, column, required=found.required)
+
+
+def _missing(sides: Sides, column: str, kind: str) -> Difference:
+    text = f"column {column} ({kind}) is missing in Postgres"
+    added = sides.record is None and column not in METADATA
+    remedy = "the next start adds it, and copies the table" if added else _mend(sides)
+    return Difference("column_missing", "destination", text, remedy, column)
+
+
+def _other_type(sides: Sides, column: str, found: str, kind: str) -> Difference:
+    text = f"column {column} is {found} in Postgres, {kind} is needed"
+    return Difference("column_type", "destination", text, _mend(sides), column)
+
+
+def _extra(sides: Sides, wanted: TableSchema, column: str, *, required: bool) -> Difference:
+    text = f"column {column} is in Postgres only: people added it, or the source dropped it"
+    if not required:
+        remedy = "nothing need be done; Rowferry never writes it"
+        return Difference("column_extra", "destination", text, remedy, column, harmless=True)
+    remedy = (
+        f'it is NOT NULL without a default, so new rows are refused: in "{wanted.there}" let it be NULL or'
+        f" give it a default; if the table is stopped, run `rowferry resync {sides.name}` then"
+    )
+    return Difference("column_extra_required", "destination", text, remedy, column)
+
+
+def _key_problem(wanted: TableSchema, standing: Standing) -> str:
+    """Why a load could not tell the rows apart by the key; "" if it can."""
+    key = wanted.as_destination().key
+    needed = f"({', '.join(key)}) is needed"
+    if standing.primary:
+        same = set(standing.primary) == set(key)
+        return "" if same else f"the primary key in Postgres is ({', '.join(standing.primary)}), {needed}"
+    if any(set(unique) == set(key) for unique in standing.uniques):
+        return ""
+    return f"there is no primary key in Postgres, {needed}"
+
+
+def _mend(sides: Sides) -> str:
+    """What a person does so that the next copy from its start succeeds."""
+    now, name = sides.now, sides.name
+    if now is None:
+        return ""
+    resync = f"run `rowferry resync {name}`" if sides.record else "start again"
+    standing = sides.there(now)
+    if standing is None or not _can_be_made(now):
+        decision = adopt(sides.dataset, now, Standing(), "")
+        return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
+    other = any(c in standing.types and not same_type(standing.types[c], k) for c, k in METADATA.items())
+    if other or differences(standing.types, now):
+        return f'drop "{now.there}" in Postgres, then {resync}'
+    decision = adopt(sides.dataset, now, standing, "")
+    return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
