@@ -86,7 +86,8 @@ def whole_rows_by_key(table: TableSchema, keys: Sequence[Sequence[str]]) -> str:
 
 
 def _digests(table: TableSchema, low: Bound, high: Bound, more: str = "") -> str:
-    index, where = f" FORCE INDEX ({quote(table.key_index)})", within(table, low, high)
+    index = f" FORCE INDEX ({quote(table.key_index)})" if table.key else ""
+    where = within(table, low, high)
     return f"SELECT {_of_row(table)} AS h{more} FROM {qualified(table)}{index}{where}"
 
 

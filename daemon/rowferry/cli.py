@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rowferry import __version__, logs
+from rowferry import __version__, logs, terminal
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ExitCode, RowferryError, UsageError
 from rowferry.mysql_source import connect, describe_server
@@ -201,15 +201,13 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
     results = verify_tables(settings, options.tables, _show_progress, mend=options.repair)
-    if sys.stderr.isatty():
-        print("\r\x1b[K", end="", file=sys.stderr)
+    terminal.stderr.progress("")
     print(results_as_json(results) if options.json else render_results(results))
     return exit_code(results)
 
 
 def _show_progress(table: str, rows: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{table}: {rows:,} rows", end="", file=sys.stderr, flush=True)
+    terminal.stderr.progress(f"{table}: {rows:,} rows compared")
 
 
 def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:

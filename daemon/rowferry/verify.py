@@ -25,7 +25,7 @@ from rowferry.settings import Settings
 from rowferry.table_schema import TableSchema
 from rowferry.types import UnsupportedType
 from rowferry.verify_keys import unmatched
-from rowferry.verify_sides import DestinationSide, SourceSide
+from rowferry.verify_sides import DestinationSide, SourceSide, Sums
 from rowferry.verify_values import ValueComparer
 from rowferry.verify_walk import Walk
 
@@ -40,6 +40,7 @@ class TableResult:
 
     problem: why it could not be verified, or not wholly; "". unsettled: keys that changed faster than
     they could be compared, of which nothing is known. repaired: rows that were mended before.
+    nameless: whether the rows of a table without a key differ, which cannot be named.
     """
 
     table: str
@@ -48,11 +49,12 @@ class TableResult:
     unsettled: int = 0
     problem: str = ""
     repaired: int = 0
+    nameless: bool = False
 
     @property
     def verdict(self) -> str:
         """`different`, `not verified`, or `equal`."""
-        if self.differences:
+        if self.differences or self.nameless:
             return "different"
         return "not verified" if self.problem else "equal"
 
@@ -152,9 +154,10 @@ class Verifier:
         name = record.table.id.name
         try:
             problem = self._obstacle(record)
-            result = (
-                TableResult(name, problem=problem) if problem else (yield from self._compare(record.table))
-            )
+            if problem:
+                return TableResult(name, problem=problem)
+            compare = self._compare if record.table.key else self._compare_whole
+            result = yield from compare(record.table)
         except (SchemaMoved, TableStopped, LoadFailed) as error:
             return TableResult(name, problem=error.reason)
         except UnsupportedType as error:
@@ -191,6 +194,26 @@ class Verifier:
         problem = "" if found.complete else "more rows look different than can be looked at"
         differences = sorted(judgement.found, key=lambda d: (d.kind, d.key))
         return TableResult(name, found.rows, tuple(differences), len(judgement.open), problem)
+
+    def _compare_whole(self, table: TableSchema) -> Steps:
+        """A table without a key: all of its rows at once, until two readings in a row have seen the same.
+
+        A change makes the daemon copy the table again, and takes it out of its state meanwhile.
+        """
+        name = table.id.name
+        if inexact := inexact_columns(table):
+            return TableResult(name, problem=f"no key, and column {inexact[0]} has no exact text")
+        source = SourceSide(self._rows, table)
+        destination = DestinationSide(self._session, self._dataset, table)
+        last: tuple[Sums, Sums] | None = None
+        for _ in range(MAX_READINGS):
+            there, here = destination.sums(None, None), source.sums(None, None)
+            self._progress(name, here.rows)
+            if here == there or last == (here, there):
+                return TableResult(name, here.rows, nameless=here != there)
+            last = here, there
+            yield
+        return TableResult(name, problem="it has no key, and changes all the time")
 
     def _set_aside(self, table: str) -> frozenset[str]:
         return frozenset(read_hashes(self._session, self._dataset).get(table, {}))

@@ -109,7 +109,7 @@ class _OwnPipeline:
 
 def exit_code(results: Sequence[TableResult]) -> ExitCode:
     """3 if anything differs, 1 if something could not be verified."""
-    if any(r.differences for r in results):
+    if any(r.verdict == "different" for r in results):
         return ExitCode.DIFFERENCES
     return ExitCode.FAILURE if any(r.problem for r in results) else ExitCode.DONE
 
@@ -140,6 +140,7 @@ def render_results(results: Sequence[TableResult]) -> str:
 def _lines(result: TableResult) -> Iterator[str]:
     counts = ", ".join(f"{len(result.keys(kind))} {kind.value}" for kind in Kind)
     verdict = counts if result.differences else result.verdict
+    verdict += ", but has no key by which to name its rows" if result.nameless else ""
     detail = f" ({result.rows:,} rows)" if result.verdict != "not verified" else ""
     mended = f", after {result.repaired} were repaired" if result.repaired else ""
     yield f"{result.table}: {verdict}{detail}{mended}"

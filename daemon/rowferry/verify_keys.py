@@ -58,8 +58,6 @@ def ordered_alike(table: TableSchema) -> bool:
 
 def unmatched(table: TableSchema) -> str:
     """Why the keys of both sides cannot be matched by their texts; "" if they can. Raises UnsupportedType."""
-    if not table.key:
-        return "no key"
     odd = [c.name for c in key_columns(table) if not row_text(c, key=True).exact]
     return f"the key's column {odd[0]} has no exact text" if odd else ""
 

@@ -20,6 +20,7 @@ def verified(ferry: Ferry, *tables: str, code: int = 0) -> dict[str, dict[str, A
     """The results by table of a run that must end with that code."""
     done = ferry.run("verify", "--json", *tables)
     assert done.returncode == code, (done.returncode, done.stdout[-2000:], done.stderr[-3000:])
+    assert done.stdout, done.stderr[-3000:]
     return {r["table"]: r for r in json.loads(done.stdout)["tables"]}
 
 
@@ -168,15 +169,20 @@ def test_what_the_settings_ask_for_is_no_difference(mysql_ferry: Ferry) -> None:
         "INSERT INTO visits VALUES (1, '0000-00-00', 1, '0000-00-00', 'x', '{\"b\": 1.0}', '[1e3]'),"
         f" (2, '2024-02-29', 0, '2024-02-29 01:02:03.4', {nul}, '[]', '[]'),"
         ' (3, NULL, NULL, NULL, NULL, NULL, \'{"long": 1, "a": 1.50}\')',
-        "CREATE TABLE bare (id int)",
+        "CREATE TABLE bare (id int, d date)",
+        "INSERT INTO bare VALUES (1, '0000-00-00'), (1, '0000-00-00'), (2, NULL)",
+        "CREATE TABLE stuck (id int PRIMARY KEY, ctid int)",
     )
     assert ferry.run("run", "--until-caught-up").returncode == 1
     found = verified(ferry, code=1)
     assert (found["visits"]["result"], found["visits"]["rows"]) == ("equal", 3)
-    assert (found["bare"]["result"], found["bare"]["problem"]) == ("not verified", "it is stopped")
+    assert (found["stuck"]["result"], found["stuck"]["problem"]) == ("not verified", "it is stopped")
+    assert (found["bare"]["result"], found["bare"]["rows"]) == ("equal", 3)
     assert verified(ferry, "visits")["visits"]["result"] == "equal"
     ferry.destination.run("""UPDATE raw."Besuche" SET j = '[1001]' WHERE "Nummer" = 1""")
     assert verified(ferry, "visits", code=DIFFERENCES)["visits"]["different"] == [["1"]]
+    ferry.destination.run("UPDATE raw.bare SET id = 3 WHERE ctid = (SELECT min(ctid) FROM raw.bare)")
+    assert verified(ferry, "bare", code=DIFFERENCES)["bare"]["result"] == "different"
     unknown = ferry.run("verify", "visit")
     assert unknown.returncode == 1
     assert "it is not among the copied tables" in unknown.stderr

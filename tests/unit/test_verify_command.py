@@ -22,6 +22,7 @@ MANY = TableResult(
     unsettled=2,
 )
 STOPPED = TableResult("c", problem="it is stopped")
+NAMELESS = TableResult("e", rows=2, nameless=True)
 MENDED = TableResult("d", rows=1, repaired=4)
 
 
@@ -32,6 +33,7 @@ MENDED = TableResult("d", rows=1, repaired=4)
         ([EQUAL, MENDED], ExitCode.DONE),
         ([EQUAL, STOPPED], ExitCode.FAILURE),
         ([STOPPED, MANY], ExitCode.DIFFERENCES),
+        ([NAMELESS], ExitCode.DIFFERENCES),
     ],
 )
 def test_the_exit_code_says_the_worst(results: list[TableResult], code: ExitCode) -> None:
@@ -41,6 +43,7 @@ def test_the_exit_code_says_the_worst(results: list[TableResult], code: ExitCode
 
 def test_people_see_counts_and_the_first_keys() -> None:
     """Of each kind at most twenty."""
+    assert render_results([NAMELESS]) == "e: different, but has no key by which to name its rows (2 rows)"
     lines = render_results([EQUAL, MANY, STOPPED, MENDED]).splitlines()
     assert lines[0] == "a: equal (12,345 rows)"
     assert lines[1:4] == [

@@ -95,7 +95,7 @@ def test_which_keys_both_servers_order_alike(kind: ColumnType, as_type: str, ali
 
 
 def test_some_keys_cannot_be_matched() -> None:
-    """No key; floats, whose texts are not exact."""
+    """Floats, whose texts are not exact."""
     assert unmatched(table(ColumnType("int"))) == ""
     assert unmatched(table(ColumnType("double"))) == "the key's column k has no exact text"
-    assert unmatched(TableSchema(TableId("d", "t"), (), ())) == "no key"
+    assert unmatched(TableSchema(TableId("d", "t"), (), ())) == ""
