@@ -7,7 +7,7 @@ readings of single keys decide about it (`judging`). Nothing here writes to the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -141,31 +141,47 @@ class Verifier:
         steps = {name: self._verify(records[name]) for name in sorted(set(wanted))}
         results: dict[str, TableResult] = {}
         while True:
-            for name in [name for name in steps if name not in results]:
-                try:
-                    next(steps[name])
-                except StopIteration as end:
-                    results[name] = end.value
+            ended = self._go_on({name: steps[name] for name in steps if name not in results})
+            results |= self._still_so(ended, records)
             if len(results) == len(steps):
                 return [results[name] for name in steps]
             self._stream.pass_head()
 
+    @staticmethod
+    def _go_on(steps: Mapping[str, Steps]) -> dict[str, TableResult]:
+        """One step of each table; the results of those that have come to their end."""
+        ended = {}
+        for name, table in steps.items():
+            try:
+                next(table)
+            except StopIteration as end:
+                ended[name] = end.value
+        return ended
+
+    def _still_so(
+        self, ended: Mapping[str, TableResult], records: Mapping[str, TableRecord]
+    ) -> dict[str, TableResult]:
+        """The results, but of tables whose layout or state is no longer the one that was compared."""
+        now = {r.table.id.name: r for r in read_tables(self._session, self._dataset).values()}
+        found = {}
+        for name, result in ended.items():
+            before, after = records[name], now.get(name)
+            same = after is not None and (after.status, after.table) == (before.status, before.table)
+            moved = TableResult(name, problem="its layout or its state changed meanwhile")
+            found[name] = result if same or result.problem else moved
+        return found
+
     def _verify(self, record: TableRecord) -> Steps:
         name = record.table.id.name
         try:
-            problem = self._obstacle(record)
-            if problem:
+            if problem := self._obstacle(record):
                 return TableResult(name, problem=problem)
             compare = self._compare if record.table.key else self._compare_whole
-            result = yield from compare(record.table)
+            return (yield from compare(record.table))
         except (SchemaMoved, TableStopped, LoadFailed) as error:
             return TableResult(name, problem=error.reason)
         except UnsupportedType as error:
             return TableResult(name, problem=str(error))
-        now = read_tables(self._session, self._dataset).get(name)
-        if now is None or now.status is not record.status or now.table != record.table:
-            return TableResult(name, problem="its layout or its state changed meanwhile")
-        return result
 
     @staticmethod
     def _obstacle(record: TableRecord) -> str:
