@@ -94,6 +94,27 @@ def _number(column: Column) -> str:
     return f"CAST({quote(column.name)} AS UNSIGNED)"
 
 
+def within(table: TableSchema, low: Sequence[str] | None, high: Sequence[str] | None) -> str:
+    """` WHERE ...` for the rows behind `low` and not behind `high`; None: without that bound."""
+    bounds = [f"({_beyond(table, low, '>')})"] if low is not None else []
+    bounds += [f"({_until(table, high)})"] if high is not None else []
+    return " WHERE " + " AND ".join(bounds) if bounds else ""
+
+
+def boundary_select(
+    table: TableSchema, low: Sequence[str] | None, high: Sequence[str] | None, rows: int
+) -> str:
+    """The key of the row that is `rows` rows behind `low`, in the form in which keys are compared.
+
+    No row comes where so many do not follow, or not up to `high`.
+    """
+    columns = [c for k in table.key if (c := table.column(k)) is not None]
+    names = ", ".join(_number(c) if c.type.base in _BY_NUMBER else quote(c.name) for c in columns)
+    order = ", ".join(quote(k) for k in table.key)
+    place = f"{_by_key(table)}{within(table, low, high)}"
+    return f"SELECT {names} FROM {qualified(table)}{place} ORDER BY {order} LIMIT 1 OFFSET {rows - 1}"
+
+
 def _beyond(table: TableSchema, key: Sequence[str], sign: str) -> str:
     names, literals = _sides(table, key)
     cases = []

@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | schema | resync | quarantine | config`.
+"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
 """
@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from rowferry import __version__, logs
+from rowferry import __version__, logs, terminal
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ExitCode, RowferryError, UsageError
 from rowferry.mysql_source import connect, describe_server
@@ -30,6 +30,7 @@ from rowferry.resync_command import resync
 from rowferry.schema_command import as_json, look, render
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
+from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
 from rowferry.waiting import wait_for
 
 Command = Callable[[Settings, argparse.Namespace], ExitCode]
@@ -96,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--dry-run", action="store_true", help="say what would happen, and end")
     again.add_argument("--yes", action="store_true", help="do not ask")
     again.set_defaults(command=_resync)
+    verify = commands.add_parser("verify", parents=[common], help="compare tables with their copies, live")
+    verify.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
+    verify.add_argument("--json", action="store_true", help="print JSON, with every key that differs")
+    verify.add_argument("--repair", action="store_true", help="mend the rows that differ, and compare again")
+    verify.set_defaults(command=_verify)
     _add_quarantine(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
@@ -191,6 +197,17 @@ def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.all == bool(options.tables):
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
     return resync(settings, options.tables, dry_run=options.dry_run, yes=options.yes)
+
+
+def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    results = verify_tables(settings, options.tables, _show_progress, mend=options.repair)
+    terminal.stderr.progress("")
+    print(results_as_json(results) if options.json else render_results(results))
+    return exit_code(results)
+
+
+def _show_progress(table: str, rows: int) -> None:
+    terminal.stderr.progress(f"{table}: {rows:,} rows compared")
 
 
 def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:

@@ -9,6 +9,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote as url_quote
 from urllib.parse import urlsplit
@@ -178,6 +179,16 @@ def fetch(session: Session, text: str, parameters: Sequence[Any] = ()) -> list[t
         return session.execute(query, list(parameters) or None).fetchall()
     except psycopg.Error as error:
         raise translate(error, "query the destination") from None
+
+
+def copy_in(session: Session, text: str, path: Path) -> None:
+    """Send a file to a `COPY ... FROM STDIN`. Raises what `translate` makes of a failure."""
+    query: Any = text
+    try:
+        with session.cursor() as cursor, cursor.copy(query) as copying:
+            copying.write(path.read_bytes())
+    except psycopg.Error as error:
+        raise translate(error, "copy rows to compare them") from None
 
 
 def take_lock(session: Session, dataset: str) -> None:

@@ -23,12 +23,20 @@ _NUMBERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"
 def rows_select(table: TableSchema, keys: Sequence[Sequence[str]]) -> str:
     """All columns of the rows with those keys. Raises ValueError for a text that no such key has."""
     columns = ", ".join(select_expression(c, quote(c.name)) for c in table.columns)
+    return f"SELECT {columns} FROM {qualified(table)} WHERE {with_keys(table, keys)}"
+
+
+def with_keys(table: TableSchema, keys: Sequence[Sequence[str]]) -> str:
+    """The condition that a row has one of those keys, as the column's collation compares them.
+
+    Raises ValueError for a text that no such key has.
+    """
     parts = [c for k in table.key if (c := table.column(k)) is not None]
     wanted = [
         " AND ".join(f"{quote(c.name)} = {_literal(c, text)}" for c, text in zip(parts, key, strict=True))
         for key in keys
     ]
-    return f"SELECT {columns} FROM {qualified(table)} WHERE " + " OR ".join(f"({each})" for each in wanted)
+    return " OR ".join(f"({each})" for each in wanted)
 
 
 def _literal(column: Column, text: str) -> str:

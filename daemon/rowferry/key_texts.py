@@ -6,6 +6,7 @@ Pure. The inverse of `column::text` for a session with DateStyle ISO and TimeZon
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -36,11 +37,36 @@ def read_keys(
 
 def _array(column: Column, texts: Sequence[str]) -> pa.Array:
     kind = column_type(column).arrow
-    read = next((reader for fits, reader in _READERS if fits(kind)), str)
+    read = next((reader for fits, reader in _READERS if fits(kind)), lambda t: as_source_prints(column, t))
     try:
         return pa.array([read(text) for text in texts], kind)
     except (InvalidOperation, pa.ArrowException, OverflowError):
         raise ValueError(f"column {column.name}: a text that is no key") from None
+
+
+def as_source_prints(column: Column, text: str) -> str:
+    """A time, a point in time or an address as the source prints it; other texts as they are.
+
+    Postgres leaves out zeros at the end of a fraction, and shows the mask of an address, which is none in
+    what was copied (https://www.postgresql.org/docs/current/datatype-net-types.html).
+    """
+    kind = column_type(column)
+    if kind.postgres == "inet":
+        return _address(text)
+    if not kind.postgres.startswith(("timestamp", "time ", "interval")) or not column.type.fraction:
+        return text
+    whole, _, fraction = text.partition(".")
+    return f"{whole}.{fraction.ljust(column.type.fraction, '0')}"
+
+
+def _address(text: str) -> str:
+    address = ipaddress.ip_interface(text)
+    if address.network.prefixlen != address.max_prefixlen:
+        return text
+    if address.version == 4:
+        return text.partition("/")[0]
+    digits = address.packed.hex()
+    return ":".join(digits[at : at + 4] for at in range(0, len(digits), 4))
 
 
 def _bytes(text: str) -> bytes:

@@ -23,13 +23,14 @@ TIERS = (
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json labels"
     " temporal_hires compressed geometry fixed_kinds convert"
     " ddl transaction json_texts overrides zero_dates policies carry row_history batch assemble touched lag"
-    " load_ids progress chunk_sql key_sql key_texts payload binlog_events",
+    " load_ids progress chunk_sql key_sql key_texts payload binlog_events row_text checksum_sql"
+    " verify_keys judging",
     "terminal mysql_source mysql_catalog dispatch binlog destination standing fitting requests checkpoint"
-    " load metrics logs book status_server batch_queue quarantine",
+    " load metrics logs book status_server batch_queue quarantine checksum_there verify_sides",
     "copy_pace copy_read copy_jobs copy copy_gate copies monitor applier desk feeder preflight resync status"
-    " schema_report waiting",
-    "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command cli"
-    " __main__",
+    " schema_report waiting verify_walk verify_values verify repair",
+    "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command"
+    " verify_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}

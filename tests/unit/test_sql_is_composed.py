@@ -31,11 +31,18 @@ ALLOWED = {
     "waiting": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
-    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)",
+    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)"
+    r"|names|place|rows - 1",
+    "checksum_sql": r"_SUMS|rows|_ALL|columns|where|more|index|texts|qualified\(table\)"
+    r"|(_of_row|_key|_bucket)\(table\)|quote\(table\.key_index\)",
+    "checksum_there": r"_SUMS|rows|row|more|arrays|wanted|same|where|name\(.*\)|_bucket\(table\)"
+    r"|' AND '\.join\(conditions\)",
+    "verify_values": r"name\(.*\)|temporary|columns|table|csv_file.COPY_OPTIONS|equal|texts|there|here"
+    r"|same_key",
     "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
     "requests": r"name\(.*\)|where",
     "fitting": r"there|part|index|whole|literal\(there\)|kind|columns|same|nothing|name\(.*\)",
-    "key_sql": r"qualified\(table\)|columns",
+    "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
     "preflight": r"marks|name|wanted|database|account|monitor",
