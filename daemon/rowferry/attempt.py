@@ -33,6 +33,8 @@ from rowferry.settings import Settings
 from rowferry.startup import Opened, derive_server_id
 from rowferry.table_schema import TableId
 from rowferry.touched import TouchLog
+from rowferry.verify import TableResult
+from rowferry.verify_watch import VerifyWatch
 
 IDLE_COMMIT_SECONDS: Final = 5.0
 PRUNE_SECONDS: Final = 3_600.0
@@ -53,6 +55,9 @@ class Observer(Protocol):
 
     def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
         """Tables changed their state."""
+
+    def verified(self, result: TableResult) -> None:
+        """A table was compared with its copy; called in another thread."""
 
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive; called several times a second."""
@@ -102,6 +107,9 @@ class Attempt:
         self._gate = CopyGate(opened.book, self.queue, self._touches, opened.server)
         self.copier = Copier(settings, opened.server, self._gate)
         self._desk = Desk(opened.session, opened.book, self.applier, self.copier, self._gate, self._decided)
+        self._watch = None
+        if settings.verify.continuous and not until_caught_up:
+            self._watch = VerifyWatch(settings, opened.server, observer.verified)
         now = time.monotonic()
         self._timers = _Timers(now, now - PRUNE_SECONDS + 60, now, 0.0)
 
@@ -133,6 +141,8 @@ class Attempt:
             self._thread("reader", lambda: self.feeder.run(reader)),
             self._thread("monitor", self.monitor.run),
         ]
+        if self._watch is not None:
+            threads.append(self._thread("verifier", self._watch.run))
         copiers = range(self.settings.copying.connections)
         threads += [self._thread(f"copier-{n}", self.copier.run) for n in copiers]
         try:
@@ -143,6 +153,8 @@ class Attempt:
             self.queue.close()
             self.copier.stop()
             self.monitor.stop()
+            if self._watch is not None:
+                self._watch.stop()
             reader.close()
             for thread in threads:
                 thread.join(_JOIN_SECONDS)

@@ -16,10 +16,12 @@ from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
 from rowferry.errors import RowferryError, StreamStopped
+from rowferry.judging import Kind
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
 from rowferry.progress import CopyMeter, CopyState
+from rowferry.verify import TableResult
 
 REFRESH_SECONDS: Final = 0.5
 COPY_LOG_SECONDS: Final = 30.0
@@ -217,6 +219,17 @@ class Board:
                     cause=cause,
                     reason=decision.reason,
                 )
+
+    def verified(self, result: TableResult) -> None:
+        """A table was compared with its copy."""
+        counts = {kind.value: len(result.keys(kind)) for kind in Kind}
+        counts[Kind.DIFFERENT.value] += result.nameless  # at least one
+        self.metrics.verified(result.table, result.rows, counts, complete=not result.problem)
+        if result.verdict == "different":
+            self._log.error("differences_found", table=result.table, rows=result.rows, kinds=counts)
+        else:
+            problem = result.problem or None
+            self._log.info("table_verified", table=result.table, rows=result.rows, problem=problem)
 
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive."""

@@ -86,6 +86,13 @@ class Metrics:
         self._stops = self._counter("policy_stops", "Tables stopped by a column's policy.", "table", "reason")
         self._quarantine = self._labelled_gauge("quarantine_rows", "Rows that are set aside now.", "table")
         self._copied = self._counter("copy_rows", "Rows copied.", "table")
+        self._verified = self._counter("verify_rows", "Rows compared by the continuous mode.", "table")
+        self._differences = self._labelled_gauge(
+            "verify_differences", "Rows that differed when the table was last compared.", "table", "kind"
+        )
+        self._verified_at = self._labelled_gauge(
+            "verify_timestamp_seconds", "When the table was last compared as a whole.", "table"
+        )
         self._start_at_zero()
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
@@ -141,6 +148,14 @@ class Metrics:
         self._copied.labels(self._source, table).inc(counts.copied)
         for action in ZERO_DATE_ACTIONS:
             self._zero_dates.labels(self._source, table, action).inc(zero_dates.get(action, 0))
+
+    def verified(self, table: str, rows: int, differences: Mapping[str, int], *, complete: bool) -> None:
+        """A table was compared with its copy. complete: the whole of it. differences: rows by kind."""
+        self._verified.labels(self._source, table).inc(rows)
+        if complete:
+            self._verified_at.labels(self._source, table).set_to_current_time()
+            for kind, count in differences.items():
+                self._differences.labels(self._source, table, kind).set(count)
 
     def set_aside(self, table: str, rows: Mapping[str, int]) -> None:
         """Rows that a committed batch set aside, by policy."""

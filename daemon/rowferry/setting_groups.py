@@ -174,6 +174,14 @@ class CopySettings(_Group):
     )
 
 
+class VerifySettings(_Group):
+    """The continuous comparison of all tables with their copies."""
+
+    continuous: bool = Field(default=False, description="compare all tables again and again")
+    period_hours: float = Field(default=24.0, gt=0, description="each table once in this time")
+    max_rows_per_second: float = Field(default=20_000, gt=0, description="bound on the rows that it reads")
+
+
 class HttpSettings(_Group):
     """The daemon's small HTTP server."""
 

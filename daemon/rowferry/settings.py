@@ -40,6 +40,7 @@ from rowferry.setting_groups import (
     SourceSettings,
     TableSettings,
     TlsSettings,
+    VerifySettings,
 )
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "HttpSettings",
     "LogSettings",
     "QuarantineSettings",
+    "VerifySettings",
     "Settings",
     "SourceSettings",
     "TableSettings",
@@ -89,6 +91,7 @@ class Settings(BaseSettings):
     tables: TableSettings = TableSettings()
     batch: BatchSettings = BatchSettings()
     copying: CopySettings = Field(default=CopySettings(), alias="copy")
+    verify: VerifySettings = VerifySettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()
     columns: dict[str, dict[str, ColumnSettings]] = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from rowferry_lab import opendental
 from rowferry_lab.workload import Workload
-from tests.acceptance.harness import Ferry, wait_until
+from tests.acceptance.harness import Daemon, Ferry, wait_until
 
 DIFFERENCES = 3
 
@@ -241,3 +242,35 @@ def test_nothing_is_verified_before_anything_was_copied(mariadb_ferry: Ferry) ->
     done = mariadb_ferry.run("verify")
     assert done.returncode == 1
     assert done.stderr.strip().endswith("nothing was copied yet. Run `rowferry run`")
+
+
+def test_the_daemon_compares_by_itself_and_tells(mariadb_ferry: Ferry) -> None:
+    """In its metrics and its log, by counts; it goes on streaming, and the command mends what it found."""
+    ferry = mariadb_ferry
+    ferry.source.run(
+        "CREATE TABLE ledger (id int PRIMARY KEY, amount decimal(10,2))",
+        "INSERT INTO ledger SELECT seq, seq FROM seq_1_to_500",
+        "CREATE TABLE same (id int PRIMARY KEY)",
+    )
+    with ferry.daemon(ROWFERRY_VERIFY__CONTINUOUS="true", ROWFERRY_VERIFY__PERIOD_HOURS="0.002") as daemon:
+        daemon.wait_state("ledger", "streaming")
+        ferry.destination.run(
+            "DELETE FROM raw.ledger WHERE id < 3", "UPDATE raw.ledger SET amount = 0 WHERE id = 9"
+        )
+        wait_until(
+            "the differences are told", lambda: differing(daemon) == {"missing": 2.0, "different": 1.0}
+        )
+        assert 'event": "differences_found"' in daemon.log.read_text()
+        assert verified(ferry, "ledger", code=DIFFERENCES)["ledger"]["different"] == [["9"]]
+        assert ferry.run("verify", "--repair", "ledger").returncode == 0
+        ferry.assert_equal()
+        wait_until("the mended table is told", lambda: differing(daemon) == {})
+        assert daemon.stop() == 0
+
+
+def differing(daemon: Daemon) -> dict[str, float]:
+    """The differences that the metrics name, by kind, where there are any."""
+    found = re.findall(
+        r'^rowferry_verify_differences{kind="(\w+)",.*table="ledger"} (\S+)$', daemon.get("/metrics")[1], re.M
+    )
+    return {kind: float(value) for kind, value in found if float(value)}

@@ -28,7 +28,7 @@ TIERS = (
     "terminal mysql_source mysql_catalog dispatch binlog destination standing fitting requests checkpoint"
     " load metrics logs book status_server batch_queue quarantine checksum_there verify_sides",
     "copy_pace copy_read copy_jobs copy copy_gate copies monitor applier desk feeder preflight resync status"
-    " schema_report waiting verify_walk verify_values verify repair",
+    " schema_report waiting verify_walk verify_values verify repair verify_watch",
     "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command"
     " verify_command cli __main__",
 )
