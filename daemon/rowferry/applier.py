@@ -121,7 +121,8 @@ class Applier:
             if self._book.captured(table) is None or not current:
                 continue
             try:
-                assembled = table_load(current, self.quarantine.rules)
+                was_empty = table in self._book.empty
+                assembled = table_load(current, self.quarantine.rules, was_empty=was_empty)
                 self.quarantine.require_room(assembled, self._book.copy_began(table))
                 loads.append(assembled)
             except TableStopped as error:

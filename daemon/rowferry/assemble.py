@@ -42,8 +42,13 @@ class _Part:
     gone: tuple[UnfitKey, ...] = ()
 
 
-def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assembled:
-    """Convert and join a table's segments. Raises TableStopped, naming column and key, never a value."""
+def table_load(
+    segments: Sequence[Segment], rules: QuarantineSettings, *, was_empty: bool = False
+) -> Assembled:
+    """Convert and join a table's segments. Raises TableStopped, naming column and key, never a value.
+
+    was_empty: whether the destination table was empty when its copy began.
+    """
     table = segments[-1].route.table if isinstance(segments[-1], StreamSegment) else segments[-1].table
     if not table.key:
         return _whole(segments)
@@ -63,12 +68,13 @@ def table_load(segments: Sequence[Segment], rules: QuarantineSettings) -> Assemb
         zero_dates.update(zeros)
     if len(parts) > 1 and any(isinstance(s, StreamSegment) for s in segments):
         parts = _last_wins(parts, table.key)
+    fresh = was_empty and not any(isinstance(s, StreamSegment) for s in segments)
     names = parts[0].upserts.column_names
     upserts = pa.concat_tables([p.upserts.select(names) for p in parts])
     aside = tuple(a for p in parts for a in p.aside)
     deletes = pa.concat_tables([*(p.deletes for p in parts), _keys_aside(table, upserts, aside)])
     gone = tuple(g for p in parts for g in p.gone)
-    return Assembled(TableLoad(table, upserts, deletes, counts), aside, gone, zero_dates)
+    return Assembled(TableLoad(table, upserts, deletes, counts, fresh=fresh), aside, gone, zero_dates)
 
 
 def _whole(segments: Sequence[Segment]) -> Assembled:
@@ -77,7 +83,8 @@ def _whole(segments: Sequence[Segment]) -> Assembled:
     if isinstance(last, StreamSegment):
         raise ValueError("row changes of a table without a key")
     counts = RowCounts(copied=last.mark.rows)
-    return Assembled(TableLoad(last.table, last.upserts, pa.table({}), counts), (), (), last.zero_dates)
+    load = TableLoad(last.table, last.upserts, pa.table({}), counts, fresh=True)
+    return Assembled(load, (), (), last.zero_dates)
 
 
 def as_destination(load: TableLoad) -> TableLoad:
@@ -86,7 +93,7 @@ def as_destination(load: TableLoad) -> TableLoad:
     upserts, deletes = (
         rows.rename_columns([names[n] for n in rows.column_names]) for rows in (load.upserts, load.deletes)
     )
-    return TableLoad(load.table.as_destination(), upserts, deletes, load.counts)
+    return TableLoad(load.table.as_destination(), upserts, deletes, load.counts, load.fresh)
 
 
 def keys_of(table: pa.Table, key: Sequence[str]) -> list[Hashable]:

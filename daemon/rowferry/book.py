@@ -33,7 +33,7 @@ CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
 class Decision:
     """What becomes of a table. copy: whether it must be copied from its start. reason: for the log.
 
-    policy: the policy of a column that stopped the table; "" as a rule.
+    made: whether its destination table is new. policy: that of a column that stopped the table; "" as a rule.
     """
 
     record: TableRecord
@@ -41,18 +41,21 @@ class Decision:
     copy: bool = False
     reason: str = ""
     policy: str = ""
+    made: bool = False
 
 
 @dataclass(slots=True)
 class TableBook:
     """Records by table, and a number for each copy that was begun (`generation`).
 
-    version: rises whenever a table's record was replaced, so that a reader sees that it read an older one.
+    empty: tables whose destination table was made for the copy that is under way. version: rises whenever a
+    table's record was replaced, so that a reader sees that it read an older one.
     """
 
     dataset: str
     records: dict[TableId, TableRecord] = field(default_factory=dict)
     generations: dict[TableId, int] = field(default_factory=dict)
+    empty: set[TableId] = field(default_factory=set)
     version: int = 0
     _numbers: Iterable[int] = field(default_factory=lambda: count(1))
 
@@ -69,8 +72,10 @@ class TableBook:
     def accept(self, decision: Decision) -> None:
         """Make a committed decision the book's truth."""
         self.records[decision.record.table.id] = decision.record
+        table = decision.record.table.id
+        (self.empty.add if decision.made else self.empty.discard)(table)
         if decision.copy:
-            self.next_generation(decision.record.table.id)
+            self.next_generation(table)
         self.version += 1
 
     def generation(self, table: TableId) -> int:
@@ -117,7 +122,7 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
         ddl = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
-    return _copied(dataset, table, ddl, load_id, "new table")
+    return replace(_copied(dataset, table, ddl, load_id, "new table"), made=not standing.columns)
 
 
 def _require_own(table: TableSchema, standing: Standing) -> None:

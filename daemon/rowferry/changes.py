@@ -146,7 +146,8 @@ class RowCounts:
 class TableLoad:
     """One table's part of a load: each key once, either among the upserts or among the deletes.
 
-    upserts: the columns to write, named as in the destination. deletes: the key columns alone.
+    upserts: the columns to write, named as in the destination. deletes: the key columns alone. fresh: whether
+    the upserts are rows of a copy into a table that was empty before it.
     Arrow types are those of `types.destination_type`.
     """
 
@@ -154,6 +155,7 @@ class TableLoad:
     upserts: pa.Table
     deletes: pa.Table
     counts: RowCounts = RowCounts()
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from rowferry.batch import ChunkMark, ChunkSegment, CopyPlanned, CopyRead, Repai
 from rowferry.carry import Carried, Form, carry
 from rowferry.chunk_sql import whole_select
 from rowferry.copy_jobs import CopyJob, CopySchedule, CopyTask, Part, RepairKeys, Work
-from rowferry.copy_pace import Pace, Throttle
+from rowferry.copy_pace import Pace, Throttle, smooth_rows
 from rowferry.copy_read import observe, plan_ranges, read_chunk, select, table_sizes, too_many_rows
 from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
 from rowferry.key_sql import rows_select
@@ -115,7 +115,9 @@ class Copier:
         def is_first(name: str) -> bool:
             return any(fnmatchcase(name, glob) for glob in limits.first)
 
-        self._schedule = CopySchedule(is_first, lambda: Pace(limits.chunk_seconds, limits.max_chunk_rows))
+        rate = limits.max_rows_per_second
+        most = limits.max_chunk_rows if rate is None else min(limits.max_chunk_rows, smooth_rows(rate))
+        self._schedule = CopySchedule(is_first, lambda: Pace(limits.chunk_seconds, most))
 
     def submit(self, job: CopyJob) -> None:
         """Copy a table, or repair some rows of it; an earlier job of the same kind is dropped.

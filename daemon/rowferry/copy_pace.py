@@ -39,6 +39,11 @@ class Pace:
         self.rows = max(min(self.rows, asked // 4), MIN_CHUNK_ROWS)
 
 
+def smooth_rows(rows_per_second: float) -> int:
+    """Rows of one SELECT, so that several a second make up the rate."""
+    return max(MIN_CHUNK_ROWS, int(rows_per_second / 5))
+
+
 class Throttle:
     """Keeps all copies together below a number of rows a second. Thread-safe."""
 

@@ -273,6 +273,8 @@ def _extra(sides: Sides, wanted: TableSchema, column: str, *, required: bool) ->
 def _key_problem(wanted: TableSchema, standing: Standing) -> str:
     """Why a load could not tell the rows apart by the key; "" if it can."""
     key = wanted.as_destination().key
+    if not key:
+        return ""
     needed = f"({', '.join(key)}) is needed"
     if standing.primary:
         same = set(standing.primary) == set(key)

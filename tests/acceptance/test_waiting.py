@@ -171,6 +171,6 @@ def test_a_dataset_of_an_older_version_gets_the_function(mariadb_ferry: Ferry) -
     for command in (["status"], ["schema"], ["quarantine", "list"]):
         assert ferry.run(*command).returncode == 0
     ferry.destination.run("DELETE FROM raw.patient")
-    assert ferry.run("resync", "--all").returncode == 0
+    assert ferry.run("resync", "--all", "--yes").returncode == 0
     ferry.assert_equal()
     assert ferry.destination.rows(SAFE) != [(None,)]

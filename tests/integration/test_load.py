@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -50,6 +51,26 @@ def test_a_load_upserts_deletes_and_says_when_and_by_what(
         " WHERE abs(extract(epoch FROM now() - _loaded_at)) < 60 AND l.status = 0 ORDER BY 1"
     )
     assert found == [(1, "n1", first.load_id), (2, "x2", second.load_id), (4, "x4", second.load_id)]
+
+
+def test_rows_of_a_copy_go_straight_into_a_table_that_was_empty(
+    destination_database: DestinationDatabase, tmp_path: Path
+) -> None:
+    """Without a twin; where the stream was faster for some key, its row is replaced all the same."""
+    make_tables(destination_database, A, B)
+    with loader_for(destination_database, tmp_path, A, B) as loader:
+        fresh = replace(load_of(A, named(1, 2, 3)), fresh=True)
+        first = loader.load(request_of(fresh, load_of(B, named(7)), position=1))
+        assert destination_database.rows(f"SELECT to_regclass('{DATASET}_staging.a') IS NULL") == [(True,)]
+        loader.load(request_of(load_of(A, named(5, name="stream")), position=2))
+        again = replace(load_of(A, named(4, 5, 6)), fresh=True)
+        last = loader.load(request_of(again, position=3))
+    found = destination_database.rows(
+        f"SELECT id, name, _dlt_load_id FROM {DATASET}.a"
+        " WHERE abs(extract(epoch FROM now() - _loaded_at)) < 60 ORDER BY id"
+    )
+    assert found == [(n, f"n{n}", first.load_id if n < 4 else last.load_id) for n in range(1, 7)]
+    assert destination_database.rows(f"SELECT id FROM {DATASET}.b") == [(7,)]
 
 
 def test_columns_that_an_older_layout_lacks_keep_their_values(

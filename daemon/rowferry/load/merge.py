@@ -47,11 +47,11 @@ def _upsert(dataset: str, staging: Staging, part: Part, load_id: str, *, marked:
         SQL(", ").join((*values, SQL("pg_catalog.now()"), Literal(load_id))),
         staging.twin(part.table),
         rows,
-        _on_conflict(part),
+        on_conflict(part),
     )
 
 
-def _on_conflict(part: Part) -> Composable:
+def on_conflict(part: Part) -> Composable:
     """What becomes of rows whose key exists; a table without a key only grows."""
     key = part.table.key
     if not key:

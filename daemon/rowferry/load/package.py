@@ -18,7 +18,7 @@ from dlt.common.storages.configuration import LoadStorageConfiguration
 from dlt.common.storages.load_package import PackageStorage
 from dlt.pipeline.pipeline import Pipeline, with_schemas_sync, with_state_sync
 
-from rowferry.load import csv_file
+from rowferry.load import csv_file, straight
 from rowferry.load.destination import OneTransactionPostgres
 from rowferry.load.dlt_schema import Document, with_tables
 from rowferry.load.plan import Plan
@@ -86,7 +86,8 @@ class Workspace:
         packages.create_package(load_id)
         folder = Path(packages.storage.make_full_path(packages.get_package_path(load_id)))
         for part in plan.parts:
-            csv_file.write(staged_rows(part), folder / PackageStorage.NEW_JOBS_FOLDER / part.file_name)
+            rows = straight.rows(part, load_id) if part.fresh else staged_rows(part)
+            csv_file.write(rows, folder / PackageStorage.NEW_JOBS_FOLDER / part.file_name)
         tables = {part.alias: part.table for part in plan.parts}
         document = with_tables(base, tables.items())
         (folder / PackageStorage.SCHEMA_FILE_NAME).write_text(json.dumps(document), encoding="utf-8")

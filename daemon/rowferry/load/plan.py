@@ -26,12 +26,16 @@ RESERVED: Final = frozenset({"_dlt_loads", "_dlt_version", "_dlt_pipeline_state"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of one table that share a file. deletes: their keys are to be deleted, else upserted."""
+    """Rows of one table that share a file.
+
+    deletes: their keys are to be deleted, else upserted. fresh: upserts that go straight into the table.
+    """
 
     table: TableSchema
     alias: str
     rows: pa.Table
     deletes: bool
+    fresh: bool = False
 
     @property
     def file_name(self) -> str:
@@ -74,7 +78,8 @@ def plan(request: LoadRequest) -> Plan:
         if load.deletes.num_rows:
             parts.append(Part(load.table, alias, load.deletes, deletes=True))
         if load.upserts.num_rows:
-            parts.append(Part(load.table, alias, load.upserts, deletes=False))
+            fresh = load.fresh and not load.deletes.num_rows
+            parts.append(Part(load.table, alias, load.upserts, deletes=False, fresh=fresh))
     return Plan(request.load_id, tuple(parts), request.statements)
 
 

@@ -14,7 +14,7 @@ from psycopg2.sql import SQL, Composable, Identifier
 from rowferry import failpoints
 from rowferry.changes import Statement
 from rowferry.errors import FencedOff
-from rowferry.load import faults, merge
+from rowferry.load import faults, merge, straight
 from rowferry.load.plan import Part, Plan
 from rowferry.load.staging import Staging
 from rowferry.load.transaction import SharedTransaction
@@ -45,8 +45,10 @@ class RunningLoad:
         self.transaction.begin()
 
     def stage(self, path: Path) -> BaseException | None:
-        """Copy one file of the plan into its table's twin; what went wrong, if anything did."""
+        """Copy one file of the plan into its table's twin, or the table; what went wrong, if anything did."""
         part = self._plan.part(path.name)
+        if part.fresh:
+            return self._do("stage", lambda: self._straight(part, path), faults.Blame(part.table))
         blame = faults.Blame(part.table, staging=True)
         return self._do("stage", lambda: self.staging.copy(self.transaction.connection, part, path), blame)
 
@@ -54,6 +56,8 @@ class RunningLoad:
         """Merge all tables, write the records, run the statements, commit; what went wrong."""
         failpoints.hit("load-staged")
         for deletes, upserts in self._plan.tables():
+            if upserts is not None and upserts.fresh:
+                continue
             failure = self._merge_table(deletes, upserts)
             if failure is not None:
                 return failure
@@ -66,6 +70,9 @@ class RunningLoad:
         if not self.transaction.committed:
             self.transaction.rollback()
             self.staging.forget()
+
+    def _straight(self, part: Part, path: Path) -> None:
+        straight.copy(self.transaction.connection, self._dataset, part, path)
 
     def _merge_table(self, deletes: Part | None, upserts: Part | None) -> BaseException | None:
         table = _table(deletes, upserts)
