@@ -140,10 +140,15 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
 
 
 def _safe_as_of(dataset: str) -> str:
-    """The function that gives the time up to which all tables are complete, whatever the search_path."""
+    """The function that gives the time up to which all tables are complete, whatever the search_path.
+
+    The rows of a table without a key are those of its last copy while it waits for the next one.
+    """
     body = (
-        "SELECT CASE WHEN bool_and(state <> 'copying' AND as_of IS NOT NULL) THEN min(as_of) END"
-        f" FROM {name(dataset, '_rowferry_freshness')} WHERE state <> 'dropped'"
+        "SELECT CASE WHEN bool_and(f.as_of IS NOT NULL"
+        " AND (f.state <> 'copying' OR t.source_schema -> 'key' = '[]'::jsonb)) THEN min(f.as_of) END"
+        f" FROM {name(dataset, '_rowferry_freshness')} f"
+        f" JOIN {name(dataset, '_rowferry_tables')} t USING (table_name) WHERE f.state <> 'dropped'"
     )
     return (
         f"CREATE OR REPLACE FUNCTION {name(dataset, SAFE_AS_OF)}() RETURNS timestamptz LANGUAGE sql STABLE"

@@ -127,6 +127,9 @@ def test_the_safe_time_is_that_of_the_least_fresh_table(mariadb_ferry: Ferry) ->
     state = "UPDATE raw._rowferry_tables SET state = '{}' WHERE table_name = 'visit'"
     ferry.destination.run(state.format("copying"))
     assert rows(SAFE) == [(None,)]
+    keyless = "UPDATE raw._rowferry_tables SET source_schema = jsonb_set(source_schema, '{key}', '[]')"
+    ferry.destination.run(f"{keyless} WHERE table_name = 'visit'")
+    assert rows(SAFE) == [(visit,)]
     ferry.destination.run(state.format("dropped"))
     assert rows(SAFE) == [(patient,)]
     ferry.destination.run(state.format("stopped"), "UPDATE raw._rowferry_tables SET as_of = NULL")
