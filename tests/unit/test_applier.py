@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from rowferry.applier import Applied, Applier
-from rowferry.batch import ChunkMark, ChunkSegment, CopyRead, KeyRange, MicroBatch
+from rowferry.batch import (
+    ChunkMark,
+    ChunkSegment,
+    CopyRead,
+    KeyRange,
+    MicroBatch,
+    TableTouched,
+    WholeRead,
+)
 from rowferry.book import TableBook
 from rowferry.carry import carry
 from rowferry.changes import LoadReceipt, LoadRequest, RowKind, Statement
@@ -21,7 +29,7 @@ from rowferry.load.faults import TableLoadFailed
 from rowferry.quarantine import QuarantineBook
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import TableId, TableSchema
-from tests.unit.flow import position, route, table
+from tests.unit.flow import INT, position, route, table
 
 SCHEMA, OTHER = table(), table(name="visit")
 NUL = b"secret\0"
@@ -197,3 +205,67 @@ def test_a_table_that_postgres_refuses_stops_under_its_own_name() -> None:
     assert "rowferry resync odd" in decision.record.error
     with pytest.raises(StreamStopped, match="not captured"):
         at.applier.refused(error)
+
+
+BAG = table("a", name="bag", key=(), types={"a": INT})
+
+
+def whole(at: Bench, rows: list[tuple[bytes]], *, settled: bool, end: int = 100) -> MicroBatch:
+    """All rows of the table without a key, as one SELECT saw them."""
+    mark = WholeRead(BAG.id, at.book.generation(BAG.id), len(rows), 5_000_000, settled)
+    carried = carry(select_form(BAG), list(rows), QuarantineSettings())
+    batch = MicroBatch()
+    batch.add_chunk(ChunkSegment(BAG, carried.rows, mark))
+    batch.end_transaction(position(end), 0)
+    return batch
+
+
+def bag(status: TableStatus) -> Bench:
+    """The table without a key, in that state."""
+    return bench(bag=TableRecord(BAG, status, CopyProgress(BEGAN)))
+
+
+def test_a_table_without_a_key_has_the_rows_of_its_last_select_alone() -> None:
+    """Whatever was there before goes in the same transaction; it is complete as of that SELECT."""
+    at = bag(TableStatus.COPYING)
+    applied = at.apply(whole(at, [(b"1",), (b"1",)], settled=True))
+    request = at.loader.requests[-1]
+    assert [(t.upserts.to_pydict(), t.fresh) for t in request.tables] == [({"a": [1, 1]}, True)]
+    [replaced] = at.statements('"_dlt_load_id" <>')
+    assert replaced.parameters == [request.load_id]
+    assert replaced.text.startswith('DELETE FROM "raw"."bag"')
+    assert applied.finished == (BAG.id,)
+    assert at.book.records[BAG.id].status is TableStatus.STREAMING
+
+
+def test_a_table_without_a_key_that_was_touched_meanwhile_is_read_again() -> None:
+    """Its rows are shown all the same: they are those of one moment, and complete as of it."""
+    at = bag(TableStatus.COPYING)
+    applied = at.apply(whole(at, [], settled=False))
+    assert (applied.finished, applied.decisions) == ((), ())
+    assert at.book.records[BAG.id].status is TableStatus.COPYING
+    [dated] = at.statements("SET as_of")
+    assert [str(p) for p in dated.parameters] == ["1970-01-01 00:00:05+00:00", "bag"]
+
+
+@pytest.mark.parametrize("status", [TableStatus.STREAMING, TableStatus.COPYING])
+def test_a_change_of_a_table_without_a_key_copies_it_again(status: TableStatus) -> None:
+    """Also one that comes in the same batch, behind the rows; a chunk from before it is out of date then."""
+    at = bag(status)
+    before = at.book.generation(BAG.id)
+    batch = whole(at, [(b"1",)], settled=True)
+    batch.add_mark(TableTouched(BAG.id))
+    applied = at.apply(batch)
+    [decision] = applied.decisions
+    assert (decision.copy, decision.record.status) == (True, TableStatus.COPYING)
+    assert at.book.generation(BAG.id) == before + 1
+    assert applied.finished == ()
+
+
+def test_a_change_of_a_table_without_a_key_that_is_being_copied_is_the_copy_s_business() -> None:
+    """It knows by itself what came behind its SELECT."""
+    at = bag(TableStatus.COPYING)
+    batch = MicroBatch()
+    batch.add_mark(TableTouched(BAG.id))
+    batch.end_transaction(position(100), 0)
+    assert at.apply(batch).decisions == ()
