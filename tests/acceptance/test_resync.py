@@ -104,6 +104,31 @@ def test_a_lost_checkpoint_is_never_taken_for_a_new_dataset(mariadb_ferry: Ferry
     assert "rowferry resync --all" in done.stderr
 
 
+def purge(ferry: Ferry, file: str) -> bool:
+    """Have the source forget its binlog; whether the file is gone. A file in use is kept for a while."""
+    ferry.source.run("FLUSH BINARY LOGS")
+    last = ferry.source.rows("SHOW BINARY LOGS")[-1][0]
+    ferry.source.run(f"PURGE BINARY LOGS TO '{last}'")
+    return file not in {row[0] for row in ferry.source.rows("SHOW BINARY LOGS")}
+
+
+@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+def test_a_position_that_the_source_no_longer_has_is_got_over(ferry: Ferry) -> None:
+    """The daemon ends and names the command; that one copies all, from a new position."""
+    fill(ferry)
+    ferry.catch_up()
+    ferry.source.run("DELETE FROM patient WHERE PatNum < 10", "UPDATE visit SET Note = 'later'")
+    [(file,)] = ferry.destination.rows("SELECT binlog_file FROM raw._rowferry_checkpoint")
+    wait_until("the binlog is purged", lambda: purge(ferry, file))
+    lost = ferry.run("run", "--until-caught-up")
+    assert (lost.returncode, "rowferry resync --all" in lost.stderr) == (1, True), lost.stderr[-2000:]
+    assert ferry.run("resync", "--all", "--yes").returncode == 0
+    ferry.assert_equal()
+    ferry.source.run("UPDATE visit SET Note = 'after'")
+    ferry.catch_up()
+    ferry.assert_equal()
+
+
 @pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
 def test_the_running_daemon_is_asked(ferry: Ferry) -> None:
     """It copies in place under load, readers never see an empty table, and the command says how it went."""
