@@ -71,12 +71,17 @@ def _keyed(there: str, table: str, key: tuple[str, ...], standing: Standing) -> 
 def key_again(dataset: str, table: TableSchema) -> Statement:
     """At the end of a copy: the unique index that stood in for a primary key becomes one."""
     there, index = name(dataset, table.there), name(_index(table.there))
-    whole = literal(name(dataset, _index(table.there)))
+    whole, again = (_as_text(name(dataset, each)) for each in (_index(table.there), table.there))
     return _ddl(
         f"DO $$ BEGIN IF to_regclass({whole}) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_constraint"
-        f" WHERE contype = 'p' AND conrelid = {literal(there)}::regclass)"
+        f" WHERE contype = 'p' AND conrelid = {again}::regclass)"
         f" THEN ALTER TABLE {there} ADD PRIMARY KEY USING INDEX {index}; END IF; END $$"
     )
+
+
+def _as_text(quoted: str) -> str:
+    """A name as a text that Postgres reads as one; both `name` and `literal` double the per cent signs."""
+    return literal(quoted.replace("%%", "%"))
 
 
 def _index(table: str) -> str:
