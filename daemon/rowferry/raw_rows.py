@@ -61,11 +61,10 @@ def _rows(driver: Any, result: Any) -> RawColumns:
 
 def _read_to_end(packets: Packets, stream: Any) -> bytes:
     while (end := packets.end()) is None:
-        with packets.room(_READ_BYTES) as room:
-            count = stream.readinto1(room)
-        if not count:
+        data = stream.read1(_READ_BYTES)
+        if not data:
             raise ConnectionResetError
-        packets.took(count)
+        packets.add(data)
     return end
 
 

@@ -73,49 +73,42 @@ class Packets:
     def __init__(self, number: int) -> None:
         """number: of the first packet."""
         self._data = bytearray()
-        self._filled = 0
         self._next = 0
         self._number = number
         self._goes_on = False
         self._starts: list[int] = []
 
-    def room(self, least: int) -> memoryview:
-        """Where to write what arrives next, `least` bytes or more; to be released before `took`."""
-        if len(self._data) - self._filled < least:
-            self._data.extend(bytes(max(least, len(self._data))))
-        return memoryview(self._data)[self._filled :]
-
-    def took(self, count: int) -> None:
-        """So many bytes were written. Raises MalformedRows for a packet that is out of turn."""
-        self._filled += count
-        at, number, add = self._next, self._number, self._starts.append
-        while at + HEADER_BYTES <= self._filled:
+    def add(self, data: bytes) -> None:
+        """What has arrived next. Raises MalformedRows for a packet that is out of turn."""
+        self._data += data
+        at, number, filled = self._next, self._number, len(self._data)
+        while at + HEADER_BYTES <= filled:
             (header,) = _LENGTH(self._data, at)
             size = header & MOST_BYTES
             stop = at + HEADER_BYTES + size
-            if stop > self._filled:
+            if stop > filled:
                 break
             if header >> 24 != number:
                 raise MalformedRows("a packet is missing")
             number = (number + 1) & 0xFF
             if self._goes_on:
                 del self._data[at : at + HEADER_BYTES]
-                self._filled -= HEADER_BYTES
+                filled -= HEADER_BYTES
                 stop -= HEADER_BYTES
             else:
-                add(at + HEADER_BYTES)
+                self._starts.append(at + HEADER_BYTES)
             self._goes_on = size == MOST_BYTES
             at = stop
         self._next, self._number = at, number
 
     def end(self) -> bytes | None:
         """The last payload if it ends the rows (EOF, or an error) and nothing came after it."""
-        if not self._starts or self._goes_on or self._next != self._filled:
+        if not self._starts or self._goes_on or self._next != len(self._data):
             return None
         start = self._starts[-1]
         lead = self._data[start : start + 1]
-        if lead == _ERROR or (lead == _EOF and self._filled - start < _EOF_BYTES):
-            return bytes(self._data[start : self._filled])
+        if lead == _ERROR or (lead == _EOF and len(self._data) - start < _EOF_BYTES):
+            return bytes(self._data[start:])
         return None
 
     def rows(self, columns: int) -> RawColumns:

@@ -105,7 +105,7 @@ def test_floats_are_the_same_bit_by_bit(source_database: SourceDatabase, rows: C
     """Equality alone would take -0 for 0."""
     source_database.run(
         "CREATE TABLE t (id int PRIMARY KEY, f float, d double)",
-        "INSERT INTO t VALUES (1, -0e0, -0e0), (2, 1e-45, 5e-324), (3, 3.4028234e38, -1.5e300), (4, 0, 0.1)",
+        "INSERT INTO t VALUES (1, 0e0 * -1e0, 0e0 * -1e0), (2, 1e-45, 5e-324), (3, 3.4028234e38, -1.5e300), (4, 0, 0.1)",
     )
     with connect(SourceSettings(url=source_database.url)) as control:
         [table] = read_tables(control, source_database.name, TableSettings()).values()
@@ -163,14 +163,6 @@ def test_a_session_that_was_ended_between_rows_is_an_error(
     ended.join()
     with pytest.raises(Unreachable):
         select_columns(rows, "SELECT 7")
-
-
-def test_a_procedure_is_no_select(source_database: SourceDatabase, rows: Connection[Any]) -> None:
-    """Its rows are followed by another result: the connection is given up."""
-    source_database.run("CREATE PROCEDURE p() SELECT 1")
-    with pytest.raises(Unreachable, match="something follows"):
-        select_columns(rows, "CALL p()")
-    assert not rows.open
 
 
 def test_a_statement_that_the_server_refuses(rows: Connection[Any]) -> None:

@@ -50,10 +50,8 @@ def arrived(wire: bytes, number: int, sizes: Sequence[int]) -> Packets:
     packets, at, turns = Packets(number), 0, cycle(sizes)
     while at < len(wire):
         assert packets.end() is None
-        with packets.room(1) as room:
-            size = min(next(turns), len(room), len(wire) - at)
-            room[:size] = wire[at : at + size]
-        packets.took(size)
+        size = next(turns)
+        packets.add(wire[at : at + size])
         at += size
     return packets
 
@@ -102,10 +100,7 @@ def test_the_end_is_told_from_rows(end: bytes) -> None:
     packets = Packets(3)
     for number, payload in enumerate([*map(payload_of, rows), end], 3):
         assert packets.end() is None
-        wire = packets_of([payload], number)
-        with packets.room(len(wire)) as room:
-            room[: len(wire)] = wire
-        packets.took(len(wire))
+        packets.add(packets_of([payload], number))
     assert packets.end() == end
     assert list(packets.rows(1)) == rows
     long = arrived(packets_of([payload_of((b"x" * (1 << 24),))], 0), 0, [1 << 22])
