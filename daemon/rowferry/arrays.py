@@ -1,7 +1,7 @@
 """Columns of raw values as numpy and Arrow arrays, and what is raised when a value cannot be carried.
 
 Pure building blocks for `temporal`, `charsets` and `convert`. A column is a sequence of values where
-None is NULL; `valid` is a boolean array, or None where nothing is NULL.
+None is NULL, or an Arrow array of large_binary; `valid` is a boolean array, or None where nothing is NULL.
 """
 
 from __future__ import annotations
@@ -64,21 +64,81 @@ def byte_matrix(
     Rows of NULLs hold the bytes `null`, or zeros.
     Raises ValueNotCarriable at the first value of another width.
     """
+    if isinstance(values, pa.Array):
+        return _array_matrix(values, width, column, null)
     valid = null_mask(values)
     filler = null or bytes(width)
     filled = values if valid is None else [filler if v is None else v for v in values]
     joined = b"".join(filled)  # type: ignore[arg-type]  # no None is left
     if len(joined) != len(values) * width or set(map(len, filled)) - {width}:  # type: ignore[arg-type]
         wrong = next(i for i, v in enumerate(values) if v is not None and len(v) != width)
-        raise ValueNotCarriable(column, wrong, f"a value is not {width} bytes long")
+        raise _wrong_width(column, wrong, width)
     return np.frombuffer(joined, np.uint8).reshape(len(values), width), valid
+
+
+def _array_matrix(array: pa.Array, width: int, column: str, null: bytes) -> tuple[Bytes, Bools | None]:
+    valid = null_mask(array)
+    wrong = np.diff(offsets_of(array)) != width
+    if valid is not None:
+        wrong &= valid
+    if wrong.any():
+        raise _wrong_width(column, int(wrong.argmax()), width)
+    found = bytes_of(array).reshape(-1, width)
+    if valid is None:
+        return found, None
+    matrix = np.zeros((len(array), width), np.uint8)
+    matrix[valid] = found
+    if null:
+        matrix[~valid] = np.frombuffer(null, np.uint8)
+    return matrix, valid
+
+
+def _wrong_width(column: str, index: int, width: int) -> ValueNotCarriable:
+    return ValueNotCarriable(column, index, f"a value is not {width} bytes long")
 
 
 def null_mask(values: Sequence[Any]) -> Bools | None:
     """Which values are not NULL, or None if all are."""
+    if isinstance(values, pa.Array):
+        return valid_of(values)
     if None not in values:
         return None
     return np.fromiter((value is not None for value in values), np.bool_, len(values))
+
+
+def valid_of(array: pa.Array) -> Bools | None:
+    """`null_mask` of an array."""
+    if array.null_count == 0:
+        return None
+    found: Bools = array.is_valid().to_numpy(zero_copy_only=False)
+    return found
+
+
+def as_binary(values: Sequence[bytes | None]) -> pa.Array:
+    """A column as an array of large_binary, without bytes where it is NULL."""
+    return values if isinstance(values, pa.Array) else pa.array(values, pa.large_binary())
+
+
+def as_list(values: Sequence[Any]) -> Sequence[Any]:
+    """A column as objects of Python's."""
+    found: Sequence[Any] = values.to_pylist() if isinstance(values, pa.Array) else values
+    return found
+
+
+def bytes_of(binary: pa.Array) -> Bytes:
+    """The bytes of all values of a large_binary array, one after the other."""
+    buffer, offsets = binary.buffers()[2], offsets_of(binary)
+    if buffer is None or offsets[0] == offsets[-1]:
+        return np.zeros(0, np.uint8)
+    return np.frombuffer(buffer, np.uint8, int(offsets[-1] - offsets[0]), int(offsets[0]))
+
+
+def offsets_of(binary: pa.Array) -> Longs:
+    """Where the values of a large_binary array begin and end in its buffer; of a slice, not from 0."""
+    if not len(binary):
+        return np.zeros(1, np.int64)
+    found: Longs = np.frombuffer(binary.buffers()[1], np.int64, len(binary) + 1, 8 * binary.offset)
+    return found
 
 
 def big_endian(matrix: Bytes) -> Longs:

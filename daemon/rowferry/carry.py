@@ -20,6 +20,10 @@ from rowferry.overrides import as_text
 from rowferry.policies import ColumnConverter
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import TableSchema
+from rowferry.text_columns import RawColumns
+
+Rows = Sequence[RawRow] | RawColumns
+"""Rows of the binlog, one after the other, or those of a SELECT as columns."""
 
 _SETTINGS: Final = {"zero_date": "zero_dates", "invalid_text": "invalid_text", "misfit": "misfits"}
 
@@ -87,9 +91,9 @@ class Carried:
     zero_dates: Mapping[str, int]
 
 
-def carry(form: Form, rows: Sequence[RawRow], rules: QuarantineSettings) -> Carried:
+def carry(form: Form, rows: Rows, rules: QuarantineSettings) -> Carried:
     """Convert all columns of rows. Raises RowRefused, naming column and key, never a value."""
-    columns: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) or [()] * len(form.names)
+    columns = _columns(form, rows)
     arrays: list[pa.Array] = []
     problems: dict[int, ValueNotCarriable] = {}
     zero_dates: Counter[str] = Counter()
@@ -105,6 +109,12 @@ def carry(form: Form, rows: Sequence[RawRow], rules: QuarantineSettings) -> Carr
         table = table.filter(pa.array([i not in problems for i in range(len(rows))], pa.bool_()))
     aside = tuple(_set_aside(form, rows[i], problems[i], rules) for i in sorted(problems))
     return Carried(table, aside, zero_dates)
+
+
+def _columns(form: Form, rows: Rows) -> Sequence[Any]:
+    if isinstance(rows, RawColumns):
+        return rows.columns
+    return list(zip(*rows, strict=True)) or [()] * len(form.names)
 
 
 def carry_keys(form: Form, keys: Sequence[RawRow]) -> tuple[pa.Table, list[UnfitKey]]:
@@ -170,7 +180,7 @@ def _require_allowed(
     form: Form,
     converter: ColumnConverter,
     found: Mapping[int, ValueNotCarriable],
-    rows: Sequence[RawRow],
+    rows: Rows,
     most: int,
 ) -> None:
     for index, error in found.items():

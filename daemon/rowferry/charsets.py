@@ -16,9 +16,16 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from rowferry.arrays import Bytes, Longs, ValueNotCarriable, from_pieces
+from rowferry.arrays import (
+    ValueNotCarriable,
+    as_binary,
+    as_list,
+    bytes_of,
+    from_pieces,
+    offsets_of,
+    valid_of,
+)
 from rowferry.charset_tables import COLLATIONS, NOPAD_OFFSET, SINGLE_BYTE, UCA1400, UNDEFINED
 from rowferry.types import UnsupportedType
 
@@ -105,12 +112,12 @@ def invalid_text(column: str, index: int, reason: str) -> ValueNotCarriable:
 
 
 def _utf8(values: Sequence[bytes | None], column: str) -> pa.Array:
-    binary = pa.array(values, pa.large_binary())
+    binary = as_binary(values)
     try:
         text = binary.cast(pa.large_string())
     except pa.ArrowInvalid:
-        raise invalid_text(column, _first_invalid(values, "utf-8"), INVALID) from None
-    data = _data(binary)
+        raise invalid_text(column, _first_invalid(as_list(values), "utf-8"), INVALID) from None
+    data = bytes_of(binary)
     if len(data) and not data.all():
         _refuse(values, lambda value: b"\0" in value, column, NUL)
     return text
@@ -126,21 +133,8 @@ def _first_invalid(values: Sequence[bytes | None], codec: str) -> int:
 
 
 def _refuse(values: Sequence[bytes | None], bad: Callable[[bytes], bool], column: str, reason: str) -> None:
-    index = next(i for i, value in enumerate(values) if value is not None and bad(value))
+    index = next(i for i, value in enumerate(as_list(values)) if value is not None and bad(value))
     raise invalid_text(column, index, reason)
-
-
-def _data(binary: pa.Array) -> Bytes:
-    """The bytes of all values of a fresh large_binary array, one after the other."""
-    buffer = binary.buffers()[2]
-    if buffer is None:
-        return np.zeros(0, np.uint8)
-    return np.frombuffer(buffer, np.uint8, int(_offsets(binary)[-1]))
-
-
-def _offsets(binary: pa.Array) -> Longs:
-    found: Longs = np.frombuffer(binary.buffers()[1], np.int64, len(binary) + 1)
-    return found
 
 
 class _Table:
@@ -162,10 +156,11 @@ def _table(name: str) -> _Table:
 
 
 def _single_byte(values: Sequence[bytes | None], table: _Table, column: str) -> pa.Array:
-    binary = pa.array(values, pa.large_binary())
+    binary = as_binary(values)
     if len(binary) == 0:
         return binary.cast(pa.large_string())
-    data, offsets = _data(binary), _offsets(binary)
+    data, offsets = bytes_of(binary), offsets_of(binary)
+    offsets = offsets - offsets[0]
     if len(data) and not data.all():
         _refuse(values, lambda value: b"\0" in value, column, NUL)
     if not len(data) or (table.ascii and data.max() < 128):
@@ -177,20 +172,13 @@ def _single_byte(values: Sequence[bytes | None], table: _Table, column: str) -> 
     ends = np.zeros(len(data) + 1, np.int64)
     np.cumsum(lengths, out=ends[1:])
     text = codecs.charmap_decode(data.tobytes(), "strict", table.characters)[0].encode()
-    return from_pieces(pa.large_string(), ends[offsets], text, _valid(binary))
-
-
-def _valid(binary: pa.Array) -> NDArray[np.bool_] | None:
-    if binary.null_count == 0:
-        return None
-    found: NDArray[np.bool_] = binary.is_valid().to_numpy(zero_copy_only=False)
-    return found
+    return from_pieces(pa.large_string(), ends[offsets], text, valid_of(binary))
 
 
 def _by_codec(values: Sequence[bytes | None], codec: Codec, column: str) -> pa.Array:
     texts = [
         None if value is None else _multi_byte(value, codec, column, index)
-        for index, value in enumerate(values)
+        for index, value in enumerate(as_list(values))
     ]
     return pa.array(texts, pa.large_string())
 

@@ -18,6 +18,7 @@ from rowferry.arrays import (
     Converted,
     LayoutMismatch,
     ValueNotCarriable,
+    as_binary,
     byte_matrix,
     from_numpy,
     little_endian,
@@ -211,6 +212,7 @@ _TEXT_MAKERS: Final[dict[str, Callable[[str], Converter]]] = {
 def text_converter(column: Column) -> Converter:
     """A function from values as a SELECT of `select_expression` sends them to the column's array.
 
+    They may come as an array of large_binary, without bytes where it is NULL (see `text_columns`).
     The session must have `character_set_results=NULL`, `time_zone='+00:00'` and an `sql_mode` that
     changes no values (`mysql_source.connect_for_copy`).
     Raises UnsupportedType for a type or character set that is not carried yet.
@@ -219,7 +221,7 @@ def text_converter(column: Column) -> Converter:
     if base in _TEXT or base in ("enum", "set"):
         return _text(column.type.charset or "unknown", name)
     if base in _BYTES:
-        return _array(kind)
+        return lambda values: Converted(as_binary(values))
     if (maker := _TEXT_MAKERS.get(base)) is not None:
         return maker(name)
     if (alike := _alike_both_ways(column)) is not None:
@@ -275,7 +277,7 @@ def _number_text(kind: pa.DataType, name: str) -> Converter:
     through = pa.float64() if pa.types.is_floating(kind) else kind
 
     def convert(values: Sequence[bytes | None]) -> Converted:
-        text = pa.array(values, pa.large_binary()).cast(pa.large_string())
+        text = as_binary(values).cast(pa.large_string())
         try:
             return Converted(text.cast(through).cast(kind))
         except pa.ArrowInvalid:

@@ -30,6 +30,7 @@ from rowferry.mysql_source import SourceServer, clock_us, connect, connect_for_c
 from rowferry.policies import select_column
 from rowferry.settings import Settings
 from rowferry.table_schema import TableId, TableSchema
+from rowferry.text_columns import RawColumns
 from rowferry.touched import Settled, reached
 from rowferry.types import UnsupportedType
 
@@ -280,9 +281,7 @@ class Copier:
         self._schedule.drop(task)
 
 
-def _gone(
-    form: Form, repair: RepairKeys, keys: Sequence[tuple[str, ...]], found: Sequence[tuple[Any, ...]]
-) -> pa.Table:
+def _gone(form: Form, repair: RepairKeys, keys: Sequence[tuple[str, ...]], found: RawColumns) -> pa.Table:
     """Of the keys asked for, those that the destination has and the source has not."""
     gone = set(keys) - {form.key_texts(form.key_of(row)) for row in found}
     return repair.there_of(gone)

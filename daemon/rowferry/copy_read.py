@@ -18,7 +18,9 @@ from rowferry.copy_pace import Pace
 from rowferry.errors import SelectTooLong, TableStopped
 from rowferry.mysql_source import SourceServer, executed_gtid_set, query
 from rowferry.position import BinlogPosition
+from rowferry.raw_rows import select_columns
 from rowferry.table_schema import TableSchema
+from rowferry.text_columns import RawColumns
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime
 
 MIN_RANGE_ROWS: Final = 50_000
@@ -30,7 +32,7 @@ _ROWS: Final = "SELECT TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES WHE
 class Rows:
     """What a SELECT found. last_key: of the last row. done: nothing comes after it."""
 
-    found: list[tuple[Any, ...]]
+    found: RawColumns
     last_key: tuple[str, ...] | None
     done: bool
 
@@ -104,11 +106,8 @@ def read_chunk(
         pace.too_long(asked)
         raise
     pace.took(time.monotonic() - started, asked, len(found))
-    key = encode_key(key_values(table, found[-1])) if found else None
-    columns = len(table.columns)
-    if found and len(found[0]) > columns:
-        found = [row[:columns] for row in found]
-    return Rows(found, key, len(found) < asked)
+    key = encode_key(key_values(table, found[-1])) if len(found) else None
+    return Rows(found.first_columns(len(table.columns)), key, len(found) < asked)
 
 
 def too_many_rows(table: TableSchema, most: int) -> TableStopped:
@@ -132,10 +131,10 @@ def limited(sql: str, server: SourceServer, seconds: float) -> str:
     return sql.replace("SELECT ", f"SELECT /*+ MAX_EXECUTION_TIME({max(1, int(seconds * 1000))}) */ ", 1)
 
 
-def select(table: TableSchema, sql: str, rows: Connection[Any]) -> list[tuple[Any, ...]]:
+def select(table: TableSchema, sql: str, rows: Connection[Any]) -> RawColumns:
     """All rows of a SELECT. Raises TableStopped with a way out if the server cannot read the table."""
     try:
-        return query(rows, sql)
+        return select_columns(rows, sql)
     except TableStopped as error:
         hint = f"Run REPAIR TABLE in the source, then `rowferry resync {table.id.name}`"
         raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None

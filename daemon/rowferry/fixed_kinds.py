@@ -23,6 +23,8 @@ from rowferry.arrays import (
     Bytes,
     Converted,
     ValueNotCarriable,
+    as_binary,
+    as_list,
     byte_matrix,
     from_pieces,
     null_mask,
@@ -79,6 +81,7 @@ def vector(column: str) -> Converter:
     """
 
     def convert(values: Values) -> Converted:
+        values = as_list(values)
         valid = null_mask(values)
         lengths = np.array([len(value or b"") for value in values], np.int64)
         require(lengths % _FLOAT_BYTES == 0, valid, column, "a vector of a broken length")
@@ -112,7 +115,7 @@ def text_uuid(column: str) -> Converter:
     """UUID of a SELECT: as the server prints it. Raises ValueNotCarriable for anything else."""
 
     def convert(values: Values) -> Converted:
-        text = pa.array(values, pa.binary())
+        text = as_binary(values)
         good = pc.match_substring_regex(text, _UUID_PATTERN).fill_null(True)
         require(good.to_numpy(zero_copy_only=False), None, column, "no UUID")
         return Converted(text.cast(pa.string()))
@@ -157,7 +160,7 @@ def _packed(
     values: Values, kind: type[ipaddress.IPv4Address] | type[ipaddress.IPv6Address], column: str
 ) -> list[bytes | None]:
     packed: list[bytes | None] = []
-    for index, value in enumerate(values):
+    for index, value in enumerate(as_list(values)):
         try:
             packed.append(None if value is None else kind(value.decode("ascii")).packed)
         except ValueError:

@@ -15,7 +15,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from rowferry.arrays import Converted, ValueNotCarriable
+from rowferry.arrays import Converted, ValueNotCarriable, as_list
 
 Converter = Callable[[Sequence[bytes | None]], Converted]
 
@@ -49,7 +49,7 @@ def ewkb(column: str) -> Converter:
     """
 
     def convert(values: Sequence[bytes | None]) -> Converted:
-        found = [None if v is None else _ewkb(v, column, i) for i, v in enumerate(values)]
+        found = [None if v is None else _ewkb(v, column, i) for i, v in enumerate(as_list(values))]
         return Converted(pa.array(found, pa.large_binary()))
 
     return convert

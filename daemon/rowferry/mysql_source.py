@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Never
 
 import pymysql
 from pymysql.connections import Connection
@@ -134,6 +134,11 @@ def query(connection: Connection[Any], sql: str, parameters: Sequence[Any] = ())
             return list(cursor.fetchall())
     except SourceErrors as error:
         raise translate(error, "query the source", "") from None
+
+
+def raise_server_error(packet: bytes) -> Never:
+    """Raise one of SourceErrors for the payload of an error packet."""
+    pymysql.err.raise_mysql_exception(packet)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rowferry.arrays import Converted, ValueNotCarriable
+from rowferry.arrays import Converted, ValueNotCarriable, as_list
 from rowferry.changes import WireColumn
 from rowferry.convert import Converter, binlog_converter, text_converter
 from rowferry.overrides import Cast, as_text, column_type, override_cast
@@ -65,7 +65,8 @@ class ColumnConverter:
             return array
         render = self.zero_text
         kept = pa.array(
-            [render(v) if gone else None for v, gone in zip(values, missing, strict=True)], array.type
+            [render(v) if gone else None for v, gone in zip(as_list(values), missing, strict=True)],
+            array.type,
         )
         return pc.coalesce(kept if self.cast is None else self.cast(kept, self.column.name), array)
 

@@ -24,6 +24,7 @@ from rowferry.arrays import (
     Bytes,
     Converted,
     Longs,
+    as_binary,
     big_endian,
     byte_matrix,
     from_numpy,
@@ -215,7 +216,7 @@ def text_time(column: str) -> Converter:
     """TIME of a SELECT: as the server prints it. Raises ValueNotCarriable for anything else."""
 
     def convert(values: Values) -> Converted:
-        text = pa.array(values, pa.binary())
+        text = as_binary(values)
         good = pc.match_substring_regex(text, _TIME_PATTERN).fill_null(True)
         require(good.to_numpy(zero_copy_only=False), None, column, "no time")
         return Converted(text.cast(pa.string()))

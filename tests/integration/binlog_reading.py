@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 import pymysql
 from pymysqlreplication import BinLogStreamReader
 from pymysqlreplication.row_event import (
@@ -247,9 +248,16 @@ def from_select(connection: Any, table: str, columns: Sequence[Column]) -> dict[
     expressions = ", ".join(select_expression(c, f"`{c.name}`") for c in columns)
     rows = raw_rows(connection, f"SELECT {expressions} FROM `{table}` ORDER BY id")
     return {
-        column.name: text_converter(column)([row[index] for row in rows])
-        for index, column in enumerate(columns)
+        column.name: _converted(column, [row[index] for row in rows]) for index, column in enumerate(columns)
     }
+
+
+def _converted(column: Column, values: list[bytes | None]) -> Converted:
+    """A column's values, which come to the same as an array."""
+    listed, array = (text_converter(column)(v) for v in (values, pa.array(values, pa.large_binary())))
+    assert listed.array.equals(array.array)
+    assert listed.zero_dates == array.zero_dates
+    return listed
 
 
 def raw_rows(connection: Any, query: str) -> list[tuple[bytes | None, ...]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rowferry.batch import Route, make_route
-from rowferry.carry import Form, UnfitKey, carry, carry_keys
+from rowferry.carry import Form, Rows, UnfitKey, carry, carry_keys
 from rowferry.changes import RawRow, TableLayout, WireColumn
 from rowferry.copy import select_form
 from rowferry.errors import RowRefused
 from rowferry.settings import QuarantineSettings
 from rowferry.table_schema import ColumnPolicy, ColumnType, TableSchema
+from rowferry.text_columns import RawColumns
 from tests.unit.flow import table
 
 TYPES = {
@@ -60,6 +62,12 @@ def selected(row: RawRow) -> RawRow:
     return (b"%d" % number, code, days[day], None if flag is None else b"%d" % flag, note)
 
 
+def in_columns(rows: list[RawRow]) -> RawColumns:
+    """The same rows as columns."""
+    arrays = (pa.array([row[n] for row in rows], pa.large_binary()) for n in range(len(NAMES)))
+    return RawColumns(tuple(arrays), len(rows))
+
+
 def drawn(column: str) -> st.SearchStrategy[Any]:
     """A value, mostly a good one."""
     good = [raw for raw in VALUES[column] if raw not in ("bad", "nul")]
@@ -93,7 +101,13 @@ def test_each_row_is_carried_or_set_aside_or_stops_its_table(
     schema, rules = schema_with(policies), QuarantineSettings(max_rows=most)
     bad = {c: [row[0] for row in rows if is_bad(c, row[NAMES.index(c)])] for c in NAMES[1:]}
     stops = any(bad[c] and (actions[c] == STOP or len(bad[c]) > most) for c in bad)
-    for form, given_rows in ((route_of(schema).form, rows), (select_form(schema), [*map(selected, rows)])):
+    texts = [*map(selected, rows)]
+    ways: list[tuple[Form, Rows]] = [
+        (route_of(schema).form, rows),
+        (select_form(schema), texts),
+        (select_form(schema), in_columns(texts)),
+    ]
+    for form, given_rows in ways:
         if stops:
             with pytest.raises(RowRefused) as caught:
                 carry(form, given_rows, rules)

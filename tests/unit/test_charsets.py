@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -9,13 +11,31 @@ from hypothesis import strategies as st
 
 from rowferry.arrays import ValueNotCarriable
 from rowferry.charset_tables import SINGLE_BYTE
-from rowferry.charsets import CODECS, charset_of_collation, text_decoder
+from rowferry.charsets import CODECS, TextDecoder, charset_of_collation, text_decoder
 from rowferry.types import UnsupportedType
+from tests.unit.test_convert import as_arrays
+
+
+def _outcome(decode: TextDecoder, values: Any) -> Any:
+    try:
+        return decode(values)
+    except ValueNotCarriable as error:
+        return error
+
+
+def _parts(error: Any) -> tuple[str, int, str]:
+    return str(error), error.index, error.kind
 
 
 def decoded(charset: str, *values: bytes | None) -> list[str | None]:
-    """The values as text."""
-    array = text_decoder(charset, "c")(values)
+    """The values as text; the same, or the same error, if they come as an array."""
+    decode = text_decoder(charset, "c")
+    listed, *others = [_outcome(decode, given) for given in (values, *as_arrays(values))]
+    if isinstance(listed, ValueNotCarriable):
+        assert [_parts(other) for other in others] == [_parts(listed)] * 2
+        raise listed
+    assert all(listed.equals(other) for other in others)
+    array = listed
     array.validate(full=True)
     assert array.type == pa.large_string()
     found: list[str | None] = array.to_pylist()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,9 +39,20 @@ def wire(
     return WireColumn("c", type_code, metadata, unsigned, True, collation)
 
 
+def as_arrays(text: Sequence[bytes | None]) -> list[Any]:
+    """A column as an array, and as a part of a larger one."""
+    around = [b"\xff", *text, b"\0"]
+    return [pa.array(text, pa.large_binary()), pa.array(around, pa.large_binary())[1:-1]]
+
+
 def both(known: Column, seen: WireColumn, raw: Sequence[Any], text: Sequence[bytes | None]) -> list[Any]:
     """What both ways give, after they were found equal."""
     ours, other = binlog_converter(seen, known)(raw), text_converter(known)(text)
+    for column in as_arrays(text):
+        again = text_converter(known)(column)
+        again.array.validate(full=True)
+        assert again.array.equals(other.array)
+        assert again.zero_dates == other.zero_dates
     for array in (ours.array, other.array):
         array.validate(full=True)
         assert array.type == destination_type(known.type).arrow
@@ -345,10 +357,12 @@ def test_text_that_is_no_value_of_its_type_is_refused(known: Column, bad: bytes)
     good = {"date": b"2024-01-01", "time": b"12:00:00"}.get(known.type.base, b"1")
     if known.type.base == "datetime":
         good = b"2024-01-01 00:00:00" + (b".000" if known.type.fraction else b"")
-    with pytest.raises(ValueNotCarriable) as refused:
-        text_converter(known)([good, None, bad])
-    assert (refused.value.column, refused.value.index) == ("c", 2)
-    assert bad.decode() not in str(refused.value)
+    values = [good, None, bad]
+    for given_values in (values, *as_arrays(values)):
+        with pytest.raises(ValueNotCarriable) as refused:
+            text_converter(known)(given_values)
+        assert (refused.value.column, refused.value.index) == ("c", 2)
+        assert bad.decode() not in str(refused.value)
 
 
 @pytest.mark.parametrize(

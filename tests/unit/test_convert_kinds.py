@@ -19,7 +19,7 @@ from rowferry.convert import LayoutMismatch, ValueNotCarriable, binlog_converter
 from rowferry.mysql_catalog import _column
 from rowferry.table_schema import Column, ColumnType
 from rowferry.types import UnsupportedType, destination_type
-from tests.unit.test_convert import both, column, wire
+from tests.unit.test_convert import as_arrays, both, column, wire
 
 LATIN1, CP1251, BINARY = 8, 51, 63
 
@@ -234,9 +234,10 @@ def test_bytes_that_are_no_value_are_refused(seen: WireColumn, known: Column, ba
 )
 def test_text_that_is_no_value_is_refused(known: Column, bad: bytes) -> None:
     """A SELECT that sends something else is none of ours."""
-    with pytest.raises(ValueNotCarriable) as refused:
-        text_converter(known)([None, bad])
-    assert refused.value.index == 1
+    for values in ([None, bad], *as_arrays([None, bad])):
+        with pytest.raises(ValueNotCarriable) as refused:
+            text_converter(known)(values)
+        assert refused.value.index == 1
 
 
 @pytest.mark.parametrize(

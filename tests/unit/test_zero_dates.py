@@ -15,6 +15,7 @@ from rowferry.policies import binlog_column, select_column
 from rowferry.table_schema import Column, ColumnPolicy, ColumnType
 from rowferry.wire_types import OLD_TEMPORAL_BYTES, WireType
 from rowferry.zero_dates import wire_text
+from tests.unit.test_convert import as_arrays
 
 KEEP = ColumnPolicy(as_type="text", zero_dates="keep")
 
@@ -82,9 +83,11 @@ def both_ways(kind: ColumnType, wire: WireColumn, raw: bytes, text: str) -> list
     """What comes of a value, among NULLs, by the binlog; the same by SELECT."""
     column = Column("d", kind, policy=KEEP)
     streamed = binlog_column(wire, column, key=False)([None, raw, None])
-    copied = select_column(column, key=False)([None, text.encode(), None])
-    assert streamed.array.equals(copied.array)
-    assert streamed.zero_dates == copied.zero_dates
+    values = [None, text.encode(), None]
+    for given_values in (values, *as_arrays(values)):
+        copied = select_column(column, key=False)(given_values)
+        assert streamed.array.equals(copied.array)
+        assert streamed.zero_dates == copied.zero_dates
     found: list[Any] = streamed.array.to_pylist()
     return found
 
