@@ -35,6 +35,7 @@ from rowferry_lab.servers import DestinationDatabase, SourceDatabase
 from tests.acceptance.harness import wait_until
 
 ROWS = 300
+INSERTS = 10
 
 
 def _settings(source: SourceDatabase, destination: DestinationDatabase, state: Path) -> Settings:
@@ -113,9 +114,14 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
     settings = _settings(source_database, destination_database, tmp_path)
     with connect(settings.source) as control:
         server = describe_server(control)
-        before = head_position(control, server)
+        source_database.run("INSERT INTO t VALUES (-1)")
+        one = head_position(control, server)
+        source_database.run("INSERT INTO t VALUES (0)")
+        two = head_position(control, server)
         [table] = read_tables(control, source_database.name, settings.tables).values()
-    job = CopyJob(table, 1, CopyProgress(), _after(before), time.monotonic() + 2.0)
+    job = CopyJob(
+        table, 1, CopyProgress(), _after(two, INSERTS, two.offset - one.offset), time.monotonic() + 2.0
+    )
     gate = Gate()
     placed = gate.placed
     copier = Copier(settings, server, gate)
@@ -125,12 +131,12 @@ def test_no_chunk_is_read_before_all_that_was_applied_is_visible(
     try:
         time.sleep(1.0)
         assert placed == []
-        source_database.run(*(f"INSERT INTO t VALUES ({n})" for n in range(2, 12)))
+        source_database.run(*(f"INSERT INTO t VALUES ({n})" for n in range(2, 2 + INSERTS)))
         wait_until("the copy was read", lambda: bool(placed))
     finally:
         copier.stop()
         thread.join()
-    assert placed[0].carried.rows.num_rows == 11
+    assert placed[0].carried.rows.num_rows == 3 + INSERTS
 
 
 class Gate:
@@ -162,10 +168,11 @@ class Gate:
         raise error
 
 
-def _after(position: BinlogPosition) -> BinlogPosition:
-    """A position that the source reaches with a few more transactions."""
+def _after(position: BinlogPosition, transactions: int, size: int) -> BinlogPosition:
+    """A position that the source reaches with so many more transactions of that size in bytes."""
     gtid_set = position.gtid_set
     if isinstance(gtid_set, MysqlGtidSet):
         uuid, intervals = next(m for m in gtid_set.members if m[0] == position.identity)
-        gtid_set = gtid_set.add(uuid, intervals[-1][1] + 1).add(uuid, intervals[-1][1] + 2)
-    return replace(position, offset=position.offset + 200, gtid_set=gtid_set)
+        for number in range(1, transactions + 1):
+            gtid_set = gtid_set.add(uuid, intervals[-1][1] + number)
+    return replace(position, offset=position.offset + transactions * size, gtid_set=gtid_set)
