@@ -39,8 +39,6 @@ def chunk_select(
 
     until: the last key that counts. Both may be the first columns of a key: after all rows that begin so,
     and up to the last of them. A row holds the table's columns, and what `key_values` needs behind them.
-    Rows of an engine that locks the table while they are sent are put aside by the server first
-    (https://dev.mysql.com/doc/refman/8.4/en/select.html, SQL_BUFFER_RESULT).
     """
     selected = [select_expression(c, quote(c.name)) for c in table.columns]
     columns = ", ".join([*selected, *map(_number, _by_number(table))])
@@ -49,18 +47,13 @@ def chunk_select(
     bounds += [_until(table, until)] if until is not None else []
     where = " AND ".join(f"({bound})" for bound in bounds) if len(bounds) > 1 else "".join(bounds)
     where = f" WHERE {where}" if where else ""
-    buffered = "" if table.transactional else "SQL_BUFFER_RESULT "
-    return (
-        f"SELECT {buffered}{columns} FROM {qualified(table)}{_by_key(table)}{where}"
-        f" ORDER BY {order} LIMIT {limit}"
-    )
+    return f"SELECT {columns} FROM {qualified(table)}{_by_key(table)}{where} ORDER BY {order} LIMIT {limit}"
 
 
 def whole_select(table: TableSchema, limit: int) -> str:
     """All rows of a table without a key, in any order; up to `limit`."""
     columns = ", ".join(select_expression(c, quote(c.name)) for c in table.columns)
-    buffered = "" if table.transactional else "SQL_BUFFER_RESULT "
-    return f"SELECT {buffered}{columns} FROM {qualified(table)} LIMIT {limit}"
+    return f"SELECT {columns} FROM {qualified(table)} LIMIT {limit}"
 
 
 def key_bounds_select(table: TableSchema) -> str:

@@ -31,7 +31,7 @@ ALLOWED = {
     "waiting": r"name\(.*\)",
     "destination": r"name\(.*\)|there|literal\(.*\)|kinds\[n\]"
     r"|', '\.join\((parts|\(name\(k\) for k in there\.key\))\)",
-    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|buffered|lead|_by_key\(table\)"
+    "chunk_sql": r"quote\(.*\)|qualified\(table\)|columns|where|order|limit|lead|_by_key\(table\)"
     r"|names|place|rows - 1",
     "checksum_sql": r"_SUMS|rows|_ALL|columns|where|more|index|texts|qualified\(table\)"
     r"|(_of_row|_key|_bucket)\(table\)|quote\(table\.key_index\)",
