@@ -201,6 +201,7 @@ class Attempt:
         """Tell of decisions; a table leaves the copier, and enters it again if it must be copied anew."""
         for decision in decisions:
             table = decision.record.table.id
+            self._desk.decided(table)
             if decision.copy or decision.record.status is not TableStatus.COPYING:
                 self.copier.forget(table)
             if decision.copy:

@@ -55,6 +55,10 @@ class Desk:
                 self._follow(request)
         return bool(requests)
 
+    def decided(self, table: TableId) -> None:
+        """The table is not what it was: a repair of it that is under way begins anew."""
+        self._repairs.pop(table, None)
+
     def _follow(self, request: Request) -> None:
         """Whether the copy that was asked for is over."""
         record = self._book.records.get(self._table(request))

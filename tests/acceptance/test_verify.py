@@ -274,3 +274,28 @@ def differing(daemon: Daemon) -> dict[str, float]:
         r'^rowferry_verify_differences{kind="(\w+)",.*table="ledger"} (\S+)$', daemon.get("/metrics")[1], re.M
     )
     return {kind: float(value) for kind, value in found if float(value)}
+
+
+def test_a_repair_survives_a_change_of_the_table(mariadb_ferry: Ferry) -> None:
+    """An index, an engine: the rows that were asked for are read again all the same."""
+    ferry = mariadb_ferry
+    ferry.source.run(
+        "CREATE TABLE ledger (id int PRIMARY KEY, amount int) ENGINE=MyISAM",
+        "INSERT INTO ledger SELECT seq, seq FROM seq_1_to_300",
+    )
+    with ferry.daemon(ROWFERRY_COPY__SETTLE_SECONDS="2.0") as daemon:
+        daemon.wait_state("ledger", "streaming")
+        ferry.destination.run("UPDATE raw.ledger SET amount = -1 WHERE id <= 9")
+        ferry.destination.run(
+            "INSERT INTO raw._rowferry_requests (kind, table_name, keys, requested_by)"
+            " SELECT 'repair', 'ledger', jsonb_agg(jsonb_build_array(jsonb_build_array(id::text),"
+            " jsonb_build_array(id::text))), 'test' FROM raw.ledger WHERE id <= 9"
+        )
+        time.sleep(1.0)  # the repair has begun, and waits for what only time can tell
+        ferry.source.run("ALTER TABLE ledger ADD INDEX (amount)", "ALTER TABLE ledger ENGINE=InnoDB")
+        request = "SELECT state FROM raw._rowferry_requests"
+        wait_until("the repair is done", lambda: ferry.destination.rows(request) == [("done",)])
+        daemon.wait_state("ledger", "streaming")
+        assert daemon.stop() == 0
+    ferry.catch_up()
+    ferry.assert_equal()
