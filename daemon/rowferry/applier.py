@@ -148,7 +148,7 @@ class Applier:
         self._accept(plan)
         return self._applied(batch, plan, load_id, stages)
 
-    def idle(self, position: BinlogPosition) -> Applied | None:
+    def idle(self, position: BinlogPosition) -> Applied:
         """Nothing waits and the stream stands at `position`: finish copies, move the checkpoint."""
         position = self._advance_to(position)
         plan = Plan()

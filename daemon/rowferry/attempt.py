@@ -223,8 +223,11 @@ class Attempt:
         moved = position != self.applier.checkpoint.position
         due = time.monotonic() - self._timers.committed >= IDLE_COMMIT_SECONDS
         if self.applier.finishes_at(position) or due or (force and moved):
-            applied = self.applier.idle(position)
-            if applied is not None:
+            try:
+                applied = self.applier.idle(position)
+            except TableRefused as error:
+                self._decided(self.applier.refused(error), "load")
+            else:
                 self._committed(applied)
         else:
             self.monitor.applied(position)

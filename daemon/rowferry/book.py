@@ -122,7 +122,8 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
         ddl = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
-    return replace(_copied(dataset, table, ddl, load_id, "new table"), made=not standing.columns)
+    reason = "from its start, in place" if standing.columns else "new table"
+    return replace(_copied(dataset, table, ddl, load_id, reason), made=not standing.columns)
 
 
 def _require_own(table: TableSchema, standing: Standing) -> None:

@@ -163,12 +163,14 @@ class Statement:
     """A statement to run inside the load's transaction, after the merges.
 
     Written for Postgres with %s parameters. rows: how many rows it must touch, None for any;
-    a mismatch rolls everything back (raises FencedOff).
+    a mismatch rolls everything back (raises FencedOff). table: whose rows it changes, named as in the
+    destination: if Postgres refuses it, that table stops.
     """
 
     text: str
     parameters: Sequence[Any] = ()
     rows: int | None = None
+    table: TableSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ from rowferry.requests import create_requests, prune_requests
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
+NOTHING_COPIED: Final = (
+    "Run `rowferry run`; if something was, its tracking tables are damaged: run `rowferry resync --all`"
+)
 _RELATIONS: Final = (
     "_rowferry_checkpoint",
     "_rowferry_tables",

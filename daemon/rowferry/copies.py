@@ -61,7 +61,9 @@ class Copies:
     def finishes_at(self, position: BinlogPosition) -> bool:
         """Whether some table's copy is complete once everything up to `position` is applied."""
         return any(
-            position.reached(head) and self._book.generation(table) == generation
+            position.reached(head)
+            and self._book.generation(table) == generation
+            and self._book.captured(table) is not None
             for table, (generation, head) in self._heads.items()
         )
 
@@ -102,7 +104,8 @@ class Copies:
         dataset, copy = self._book.dataset, CopyProgress(load_id, (), mark.rows, mark.rows)
         status = TableStatus.STREAMING if mark.settled else TableStatus.COPYING
         plan.records[mark.table] = replace(record, status=status, copy=copy)
-        plan.statements.append(replace_rows(dataset, record.table.there, load_id))
+        replacing = replace_rows(dataset, record.table.there, load_id)
+        plan.statements.append(replace(replacing, table=record.table.as_destination()))
         plan.statements.append(set_as_of(dataset, mark.table.name, mark.as_of_us))
 
     def _touched(self, plan: Plan) -> None:
@@ -133,9 +136,10 @@ class Copies:
             finished = replace(record, status=TableStatus.STREAMING)
             plan.finished.append(table)
             plan.decisions.append(Decision(finished, (), reason="copied"))
+            blamed = [sweep(dataset, record.table.there, record.copy.began, load_id)]
+            blamed += [key_again(dataset, record.table)] if record.table.key else []
             plan.statements += [
-                sweep(dataset, record.table.there, record.copy.began, load_id),
-                *([key_again(dataset, record.table)] if record.table.key else []),
+                *(replace(statement, table=record.table.as_destination()) for statement in blamed),
                 sweep_quarantine(dataset, table.name, record.copy.began),
                 save_table(dataset, finished),
             ]

@@ -25,6 +25,7 @@ from rowferry.errors import (
     LoadFailed,
     LockHeld,
     RowferryError,
+    TableRefused,
     TableStopped,
     Unreachable,
 )
@@ -47,6 +48,11 @@ _REFUSALS: Final = {
     "no pg_hba.conf entry": "the server's pg_hba.conf does not admit this user from here",
     "is not permitted to log in": "the user may not log in",
 }
+_MISSING: Final = ("42703", "42P01")
+_ALTERED: Final = (
+    "A table or a column is gone: `rowferry schema` says which;"
+    " if it is one of the tracking tables, run `rowferry resync --all`"
+)
 _ACCESS: Final = ("28", "42501", "3D000")
 _OBJECT_CLASSES: Final = ("0A", "22", "23", "2B", "42", "54")
 
@@ -92,7 +98,8 @@ def translate(error: psycopg.Error, operation: str, obj: str = "") -> RowferryEr
         return ConfigurationError(operation, obj, reason=reason, hint="`rowferry check` prints the GRANT")
     if not state or state.startswith(("08", "57P")):
         return Unreachable("destination", operation, obj, reason=_first_line(error))
-    return LoadFailed(operation, obj, reason=f"Postgres error {state}")
+    hint = _ALTERED if state in _MISSING else ""
+    return LoadFailed(operation, obj, reason=f"Postgres error {state}", hint=hint)
 
 
 def _refusal(error: psycopg.Error) -> str:
@@ -121,18 +128,42 @@ def run(session: Session, statement: Statement) -> int:
     text: Any = statement.text  # composed of quoted names, see `name`
     touched = session.execute(text, list(statement.parameters) or None).rowcount
     if statement.rows is not None and touched != statement.rows:
-        raise FencedOff("write the checkpoint", reason="another instance has taken over this dataset")
+        raise FencedOff(
+            "write the checkpoint",
+            reason="another instance has taken over this dataset, or somebody deleted the checkpoint",
+        )
     return touched
 
 
 def run_all(session: Session, statements: Sequence[Statement]) -> None:
-    """Execute the statements in one transaction. Raises FencedOff, LoadFailed, Unreachable."""
+    """Execute the statements in one transaction.
+
+    Raises FencedOff, LoadFailed, Unreachable; TableRefused for a statement that names its table.
+    """
+    table: TableSchema | None = None
     try:
         with session.transaction():
             for statement in statements:
+                table = statement.table
                 run(session, statement)
+            table = None
     except psycopg.Error as error:
+        if table is not None and _is_of_object(error):
+            raise _refused(table, error) from None
         raise translate(error, "write the tracking tables") from None
+
+
+def _is_of_object(error: psycopg.Error) -> bool:
+    state = error.sqlstate or ""
+    return state.startswith(_OBJECT_CLASSES) and state not in _ACCESS
+
+
+def _refused(table: TableSchema, error: psycopg.Error) -> TableRefused:
+    constraint = error.diag.constraint_name
+    reason = f"SQLSTATE {error.sqlstate}" + (f", constraint {constraint}" if constraint else "")
+    refused = TableRefused("load a batch", f"table {table.id}", reason=reason)
+    refused.table = table.id
+    return refused
 
 
 def run_groups(
@@ -165,10 +196,9 @@ def _refusal_of(session: Session, group: Sequence[Statement]) -> str:
             for statement in group:
                 run(session, statement)
     except psycopg.Error as error:
-        state = error.sqlstate or ""
-        if not state.startswith(_OBJECT_CLASSES) or state in _ACCESS:
+        if not _is_of_object(error):
             raise
-        return state
+        return error.sqlstate or ""
     return ""
 
 

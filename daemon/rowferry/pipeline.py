@@ -85,7 +85,7 @@ class Pipeline:
             try:
                 return self._attempt()
             except RowferryError as error:
-                if self._stopping.is_set():
+                if self._stopping.is_set() and not self._until_caught_up:
                     return ExitCode.DONE
                 self._consider(error, time.monotonic() - started)
             except Exception as error:  # noqa: BLE001 - the run loop's: a defect, told without its values
@@ -108,7 +108,9 @@ class Pipeline:
             attempt.run()
             stopped = [r.table.id.name for r in opened.book.with_status(TableStatus.STOPPED)]
             stopped = [n for n in stopped if self._required is None or n in self._required]
-        if self._until_caught_up and stopped and not self._stopping.is_set():
+        if self._until_caught_up and self._stopping.is_set():
+            raise RowferryError("catch up", reason="it was interrupted; the next start goes on from there")
+        if self._until_caught_up and stopped:
             names = ", ".join(sorted(stopped))
             raise TableStopped(
                 "catch up with every table", f"stopped: {names}", hint="`rowferry status` says why"

@@ -16,7 +16,7 @@ from typing import Final
 from rowferry.applier import Applier
 from rowferry.batch import ChunkSegment, MicroBatch, RepairMark
 from rowferry.carry import carry
-from rowferry.checkpoint import has_copy, read_tables
+from rowferry.checkpoint import NOTHING_COPIED, has_copy, read_tables
 from rowferry.copy import select_form
 from rowferry.destination import connect, run_all
 from rowferry.errors import RowferryError
@@ -53,7 +53,7 @@ def list_entries(settings: Settings, tables: Collection[str]) -> list[Entry]:
                 "show the quarantine",
                 f"dataset {settings.destination.dataset}",
                 reason="nothing was copied yet",
-                hint="Run `rowferry run`",
+                hint=NOTHING_COPIED,
             )
         known = {r.table.id.name for r in read_tables(session, settings.destination.dataset).values()}
         entries = read_entries(session, settings.destination.dataset, tables)

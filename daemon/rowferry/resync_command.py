@@ -24,7 +24,7 @@ from rowferry.mysql_source import connect_for_copy
 from rowferry.pipeline import Pipeline
 from rowferry.progress import CopyMeter
 from rowferry.requests import RESYNC, Request, ask, read_requests
-from rowferry.resync import mark_for_copy, unknown_table
+from rowferry.resync import altered_tables, mark_for_copy, unknown_table
 from rowferry.settings import Settings
 from rowferry.standing import read_table
 from rowferry.table_schema import TableSchema
@@ -75,7 +75,8 @@ def _scope(settings: Settings, session: Session, tables: Sequence[str]) -> Scope
         found = {t.id.name: t for t in read_configured(control, settings).values()}
     with connect_for_copy(settings.source) as rows:
         sizes = table_sizes(rows, database)
-    known = read_tables(session, dataset) if has_copy(session, dataset) else {}
+    readable = has_copy(session, dataset) and not altered_tables(session, dataset)
+    known = read_tables(session, dataset) if readable else {}
     if unknown := sorted(set(tables) - set(known) - set(found)):
         raise unknown_table("resync", unknown[0])
     return Scope(tuple(tables) or tuple(sorted(found)), found, known, sizes)
@@ -119,7 +120,7 @@ def _fate(session: Session, dataset: str, scope: Scope, name: str) -> str:
         return f"{parts[0]}, into a new table"
     if missing := [c.there for c in table.columns if c.there not in standing.columns]:
         parts.append(f"adding column {', '.join(missing)}")
-    if frozenset(table.as_destination().key) not in standing.keys:
+    if table.key and frozenset(table.as_destination().key) not in standing.keys:
         parts.append("giving it back its key")
     return f"{', '.join(parts)}, in place"
 
@@ -128,7 +129,7 @@ def _ask(settings: Settings, session: Session, scope: Scope) -> ExitCode:
     dataset = settings.destination.dataset
     _wait_for_tables(session, dataset)
     numbers = [ask(session, dataset, RESYNC, name) for name in scope.names]
-    print(f"asked the running daemon to copy {len(numbers)} tables again", file=sys.stderr)
+    print(f"asked the running daemon to copy again: {', '.join(scope.names)}", file=sys.stderr)
     try:
         ended = _follow(settings, session, numbers, scope.sizes)
     except KeyboardInterrupt:
@@ -138,8 +139,9 @@ def _ask(settings: Settings, session: Session, scope: Scope) -> ExitCode:
     finally:
         stderr.progress("")
     if failed := [r for r in ended if r.error]:
-        text = "; ".join(f"{r.table}: {r.error}" for r in failed)
-        raise TableStopped("copy every table again", reason=text)
+        text = "; ".join(r.error for r in failed)
+        raise TableStopped("copy again", ", ".join(r.table for r in failed), reason=text)
+    print("copied, and in step again", file=sys.stderr)
     return ExitCode.DONE
 
 

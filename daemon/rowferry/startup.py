@@ -138,10 +138,15 @@ def _require_no_tables(session: Session, dataset: str) -> None:
 
 
 def _first(session: Session, settings: Settings, server: SourceServer, head: BinlogPosition) -> Checkpoint:
-    """A new checkpoint at the binlog's head, whose load id is above all that rows may carry already."""
+    """A new checkpoint at the binlog's head, whose load id is above all that rows may carry already.
+
+    Its epoch is above that of an earlier checkpoint which is gone.
+    """
     dataset = settings.destination.dataset
     load_id = LoadIds(newest_load_id(session, dataset)).next(time.time_ns() // 1000)
-    checkpoint = Checkpoint(settings.source.database, server.flavor, head, epoch=0, load_id=load_id)
+    checkpoint = Checkpoint(
+        settings.source.database, server.flavor, head, epoch=int(time.time()), load_id=load_id
+    )
     run_all(session, [first_checkpoint(dataset, checkpoint)])
     return checkpoint
 

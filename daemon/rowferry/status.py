@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from rowferry.checkpoint import has_copy
+from rowferry.checkpoint import NOTHING_COPIED, has_copy
 from rowferry.destination import Session, fetch, name
 from rowferry.errors import RowferryError
 
@@ -20,6 +20,7 @@ _CHECKPOINT: Final = (
     "epoch",
     "updated_at",
 )
+_ANY_TABLE: Final = "SELECT 1 FROM {} WHERE %s LIMIT 1"
 _TABLE: Final = (
     "table",
     "state",
@@ -40,7 +41,7 @@ def read_status(session: Session, dataset: str) -> dict[str, Any]:
             "show the status",
             f"dataset {dataset}",
             reason="nothing was copied yet",
-            hint="Run `rowferry run`",
+            hint=NOTHING_COPIED,
         )
     found = fetch(
         session,
@@ -56,6 +57,13 @@ def read_status(session: Session, dataset: str) -> dict[str, Any]:
         f" JOIN {name(dataset, '_rowferry_freshness')} f USING (table_name) WHERE %s ORDER BY 1",
         [True],
     )
+    if checkpoint is None and fetch(session, _ANY_TABLE.format(name(dataset, "_rowferry_tables")), [True]):
+        raise RowferryError(
+            "show the status",
+            f"dataset {dataset}",
+            reason="its checkpoint is gone, so nobody knows which changes its tables lack",
+            hint="Run `rowferry resync --all`",
+        )
     tables = [dict(zip(_TABLE, row, strict=True)) for row in rows]
     return {"dataset": dataset, "checkpoint": checkpoint, "tables": tables}
 

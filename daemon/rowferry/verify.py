@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
-from rowferry.checkpoint import TableRecord, TableStatus, has_tracking_tables, read_checkpoint, read_tables
+from rowferry.checkpoint import (
+    NOTHING_COPIED,
+    TableRecord,
+    TableStatus,
+    has_tracking_tables,
+    read_checkpoint,
+    read_tables,
+)
 from rowferry.destination import Session
 from rowferry.errors import LoadFailed, RowferryError, SchemaMoved, TableStopped
 from rowferry.judging import Difference, Judgement, Key, Kind, Reading
@@ -279,5 +286,5 @@ def require_copy(session: Session, dataset: str) -> None:
     """Raise RowferryError if nothing was ever copied into the dataset."""
     if not has_tracking_tables(session, dataset):
         raise RowferryError(
-            "verify", f"dataset {dataset}", reason="nothing was copied yet", hint="Run `rowferry run`"
+            "verify", f"dataset {dataset}", reason="nothing was copied yet", hint=NOTHING_COPIED
         )

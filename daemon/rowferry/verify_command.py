@@ -133,8 +133,13 @@ def _document(result: TableResult) -> dict[str, Any]:
 
 
 def render_results(results: Sequence[TableResult]) -> str:
-    """For people: a line for each table, and its first keys."""
-    return "\n".join(line for result in results for line in _lines(result))
+    """For people: a line for each table, its first keys, and what mends it."""
+    lines = [line for result in results for line in _lines(result)]
+    if any(r.differences and not r.repaired for r in results):
+        lines.append("`rowferry verify --repair` mends the rows that differ")
+    if any(r.differences and r.repaired for r in results):
+        lines.append("rows that were repaired differ again: does something in Postgres change them?")
+    return "\n".join(lines)
 
 
 def _lines(result: TableResult) -> Iterator[str]:
@@ -145,7 +150,9 @@ def _lines(result: TableResult) -> Iterator[str]:
     mended = f", after {result.repaired} were repaired" if result.repaired else ""
     yield f"{result.table}: {verdict}{detail}{mended}"
     if result.problem:
-        yield f"    {result.problem}"
+        yield f"    {result.problem} (`rowferry schema {result.table}` may say more)"
+    if result.nameless:
+        yield f"    `rowferry resync {result.table}` mends it"
     if result.unsettled:
         yield f"    {result.unsettled} rows change too fast to be compared"
     for kind in Kind:

@@ -27,7 +27,7 @@ def test_a_table_that_cannot_be_carried_stops_alone(ferry: Ferry) -> None:
         ferry.source.run(f"CREATE TABLE unfit{number} ({columns})")
     done = ferry.run("run", "--until-caught-up")
     assert done.returncode == 1
-    ferry.source.run("INSERT INTO good VALUES (2, 2)", "INSERT INTO unfit0 VALUES (1)")
+    ferry.source.run("INSERT INTO good VALUES (2, 2)", "INSERT INTO unfit1 VALUES (1, 1)")
     ferry.run("run", "--until-caught-up")
     ferry.assert_equal("good")
     for number, (_, reason) in enumerate(UNFIT):

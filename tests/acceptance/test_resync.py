@@ -50,6 +50,10 @@ DAMAGES: dict[str, Sequence[str]] = {
     "tables": ("DROP TABLE raw.patient, raw.visit, raw._dlt_version CASCADE",),
     "dataset": ("DROP SCHEMA raw CASCADE", "DROP SCHEMA raw_staging CASCADE"),
     "checkpoint": ("TRUNCATE raw._rowferry_checkpoint",),
+    "tracking columns": (
+        "ALTER TABLE raw._rowferry_tables DROP COLUMN error CASCADE",
+        "ALTER TABLE raw._rowferry_checkpoint DROP COLUMN epoch",
+    ),
     "tracking": (
         "DROP TABLE raw._rowferry_checkpoint CASCADE",
         "DROP TABLE raw._rowferry_quarantine CASCADE",
@@ -68,7 +72,7 @@ def test_every_damage_is_mended_without_a_daemon(ferry: Ferry) -> None:
     fill(ferry)
     ferry.catch_up()
     for kind in DAMAGES:
-        whole = kind in ("dataset", "checkpoint", "tracking", "tables")
+        whole = kind in ("dataset", "checkpoint", "tracking", "tracking columns", "tables")
         made = kind in ("rows", "checkpoint")
         if made:
             ferry.destination.run(
@@ -182,6 +186,31 @@ def _least_rows_while(ferry: Ferry, action: object) -> int:
 def _balance(ferry: Ferry, number: int) -> float:
     [(found,)] = ferry.destination.rows('SELECT "Balance" FROM raw.patient WHERE "PatNum" = %s', [number])
     return float(found or 0)
+
+
+def test_what_holds_on_to_rows_that_are_gone_stops_that_table_alone(mariadb_ferry: Ferry) -> None:
+    """A foreign key of somebody's own: neither the stream nor the end of a copy can remove the row."""
+    ferry = mariadb_ferry
+    fill(ferry)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("visit", "streaming")
+        daemon.wait_state("patient", "streaming")
+        number = 2**63 + 5
+        ferry.destination.run(
+            'CREATE TABLE public.bill (v numeric(20,0) REFERENCES raw.visit ("VisitNum"))',
+            f"INSERT INTO public.bill VALUES ({number})",
+        )
+        ferry.source.run(f"DELETE FROM visit WHERE VisitNum = {number}")
+        daemon.wait_state("visit", "stopped")
+        again = ferry.run("resync", "visit")
+        assert again.returncode == 1
+        assert "bill_v_fkey" in again.stderr
+        ferry.source.run("UPDATE patient SET Balance = 3 WHERE PatNum = 5")
+        wait_until("the others go on", lambda: _balance(ferry, 5) == 3)
+        ferry.destination.run("DROP TABLE public.bill")
+        assert ferry.run("resync", "visit").returncode == 0
+        assert daemon.stop() == 0
+    ferry.assert_equal()
 
 
 def test_a_dangerous_scope_asks_first(mariadb_ferry: Ferry) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from psycopg2.sql import SQL, Composable, Identifier
@@ -62,7 +63,7 @@ class RunningLoad:
             if failure is not None:
                 return failure
         failpoints.hit("load-merged")
-        return self._do("record", self._record) or self._commit()
+        return self._do("record", self._record) or self._run_all() or self._commit()
 
     def end(self) -> None:
         """Let go of the plan; what is not committed is rolled back, with the twins that it may have made."""
@@ -86,7 +87,7 @@ class RunningLoad:
         return self._do("merge", merge_all, faults.Blame(table))
 
     def _record(self) -> None:
-        """dlt's own load record, then the caller's statements, in their order."""
+        """dlt's own load record."""
         self._execute(merge.load_record(self._dataset), (self._plan.load_id, self._name, self._schema_hash))
         # A restore reads the state through its load; loads are pruned, so it goes along with the newest.
         self._execute(
@@ -95,8 +96,15 @@ class RunningLoad:
             ),
             (self._plan.load_id, self._name),
         )
+
+    def _run_all(self) -> BaseException | None:
+        """The caller's statements; what Postgres refuses is the doing of the table that they change."""
         for statement in self._plan.statements:
-            self._run(statement)
+            blame = faults.Blame(statement.table) if statement.table is not None else faults.NOBODY
+            failure = self._do("record", partial(self._run, statement), blame)
+            if failure is not None:
+                return failure
+        return None
 
     def _run(self, statement: Statement) -> None:
         touched = self._execute(statement.text, tuple(statement.parameters) or None)
@@ -105,7 +113,7 @@ class RunningLoad:
                 faults.OPERATION,
                 "checkpoint",
                 reason=f"a statement touched {touched} rows where {statement.rows} were expected",
-                hint="Another instance has taken over; this one rolled back.",
+                hint="Another instance has taken over, or somebody deleted the checkpoint.",
             )
 
     def _commit(self) -> BaseException | None:
