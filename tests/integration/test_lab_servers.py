@@ -39,7 +39,8 @@ BINLOG_SETTINGS = {
 
 # A program that starts servers and then waits to be killed; its output is a line when they run.
 HOLDER = """
-import time
+import signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell may have its children ignore
 from rowferry_lab.servers import Lab
 lab = Lab()
 for server in lab.servers(*{specs!r}):
@@ -225,8 +226,7 @@ def test_servers_end_with_the_program_that_started_them(
     """However a test run is ended, kill -9 included, nothing is left running and no folder left behind."""
     if not (is_ours(mariadb_10_5) and is_ours(postgres_15)):
         pytest.skip("a server is not a process of ours")
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
-    program = heard + HOLDER.format(specs=("mariadb:10.5", "postgres:15"))
+    program = HOLDER.format(specs=("mariadb:10.5", "postgres:15"))
     with subprocess.Popen(
         [sys.executable, "-c", program],
         stdout=subprocess.PIPE,
