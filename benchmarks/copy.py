@@ -210,7 +210,7 @@ def hold_up(lab: Lab, rows: int) -> None:
             copied = rowferry(source, destination)
         selects = source.rows(
             "SELECT TIME_TO_SEC(query_time), TIME_TO_SEC(lock_time), rows_sent FROM mysql.slow_log"
-            f" WHERE sql_text LIKE 'SELECT%%FROM `{source.name}`.`{source_table.TABLE}`%%' ORDER BY 1 DESC"
+            f" WHERE sql_text LIKE '%%SELECT%%FROM `{source.name}`.`{source_table.TABLE}`%%' ORDER BY 1 DESC"
         )
     seconds, lock, sent = selects[0]
     print(

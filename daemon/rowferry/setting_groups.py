@@ -147,9 +147,9 @@ class BatchSettings(_Group):
     """When a micro-batch closes. Under backlog it grows up to `max_bytes`."""
 
     max_age_seconds: float = Field(default=0.5, gt=0, le=60, description="oldest change waits this long")
-    max_rows: int = Field(default=50_000, ge=1, description="row changes in one batch")
+    max_rows: int = Field(default=100_000, ge=1, description="row changes in one batch")
     max_bytes: int = Field(
-        default=16 << 20, ge=1 << 16, description="bytes of row images waiting to be loaded"
+        default=32 << 20, ge=1 << 16, description="bytes of row images waiting to be loaded"
     )
 
 

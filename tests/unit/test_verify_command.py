@@ -43,7 +43,10 @@ def test_the_exit_code_says_the_worst(results: list[TableResult], code: ExitCode
 
 def test_people_see_counts_and_the_first_keys() -> None:
     """Of each kind at most twenty."""
-    assert render_results([NAMELESS]) == "e: different, but has no key by which to name its rows (2 rows)"
+    assert render_results([NAMELESS]).splitlines() == [
+        "e: different, but has no key by which to name its rows (2 rows)",
+        "    `rowferry resync e` mends it",
+    ]
     lines = render_results([EQUAL, MANY, STOPPED, MENDED]).splitlines()
     assert lines[0] == "a: equal (12,345 rows)"
     assert lines[1:4] == [
@@ -51,12 +54,13 @@ def test_people_see_counts_and_the_first_keys() -> None:
         "    2 rows change too fast to be compared",
         "    missing: 0, x",
     ]
-    assert lines[-5:] == [
+    assert lines[-6:] == [
         "    ... and 5 more missing (--json names all)",
         "    extra: -1, x",
         "c: not verified",
-        "    it is stopped",
+        "    it is stopped (`rowferry schema c` may say more)",
         "d: equal (1 rows), after 4 were repaired",
+        "`rowferry verify --repair` mends the rows that differ",
     ]
 
 
