@@ -42,6 +42,9 @@ Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
 class Loads(Protocol):
     """What the applier needs of the loader."""
 
+    def warm(self) -> None:
+        """Get ready, which takes a second."""
+
     def load(self, request: LoadRequest, tables: list[TableSchema]) -> LoadReceipt:
         """Load a request; tables: all layouts, published first if they changed."""
 

@@ -88,6 +88,7 @@ class Attempt:
         self.settings = settings
         self.source = opened
         self.book = opened.book
+        self._loader = loader
         self._observer = observer
         self._stopping = stopping
         self._until_caught_up = until_caught_up
@@ -143,7 +144,9 @@ class Attempt:
         ]
         if self._watch is not None:
             threads.append(self._thread("verifier", self._watch.run))
-        copiers = range(self.settings.copying.connections)
+        if self.book.with_status(TableStatus.COPYING):
+            threads.append(self._thread("warm", self._loader.warm))  # while the first rows are read
+        copiers = range(self.settings.copying.parallel)
         threads += [self._thread(f"copier-{n}", self.copier.run) for n in copiers]
         try:
             for thread in threads:

@@ -176,8 +176,8 @@ class Copier:
         size = self._size(job.table, rows)
         ranges = job.progress.ranges
         if not ranges:
-            most = self._limits.connections * _RANGES_PER_CONNECTION
-            ranges = plan_ranges(rows, job.table, size, most if self._limits.connections > 1 else 1)
+            most = self._limits.parallel * _RANGES_PER_CONNECTION if self._limits.parallel > 1 else 1
+            ranges = plan_ranges(rows, job.table, size, most)
             self.gate.mark(CopyPlanned(job.table.id, job.generation, ranges, size))
         self._schedule.prepared(task, job, ranges, size)
         if task.done:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from typing import TYPE_CHECKING, cast
 
 from rowferry.changes import LoadReceipt, LoadRequest
@@ -20,10 +21,11 @@ class LazyLoader:
     def __init__(self, settings: Settings) -> None:
         """Imports and connects to nothing yet."""
         self._settings = settings
+        self._making = threading.Lock()
         self._loader: Loader | None = None
 
     def warm(self) -> None:
-        """Make the loader now."""
+        """Make the loader now; in any thread."""
         self._get()
 
     def load(self, request: LoadRequest, tables: list[TableSchema]) -> LoadReceipt:
@@ -38,10 +40,11 @@ class LazyLoader:
             self._loader.close()
 
     def _get(self) -> Loader:
-        if self._loader is None:
-            module = importlib.import_module("rowferry.load")
-            destination = self._settings.destination
-            folder = self._settings.state_dir / "pipelines"
-            made = module.Loader(url_with_password(destination), destination.dataset, folder)
-            self._loader = cast("Loader", made)
-        return self._loader
+        with self._making:
+            if self._loader is None:
+                module = importlib.import_module("rowferry.load")
+                destination = self._settings.destination
+                folder = self._settings.state_dir / "pipelines"
+                made = module.Loader(url_with_password(destination), destination.dataset, folder)
+                self._loader = cast("Loader", made)
+            return self._loader

@@ -6,6 +6,7 @@ Pure models; `settings` reads them from their sources.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -156,7 +157,9 @@ class BatchSettings(_Group):
 class CopySettings(_Group):
     """How tables are copied while the stream goes on."""
 
-    connections: int = Field(default=2, ge=1, le=32, description="SELECTs at the same time")
+    connections: int | None = Field(
+        default=None, ge=1, le=32, description="SELECTs at the same time; unset: 2, or 1 on up to two cores"
+    )
     max_rows_per_second: float | None = Field(
         default=None, gt=0, description="bound on all copies together; unset: none"
     )
@@ -172,6 +175,11 @@ class CopySettings(_Group):
     settle_seconds: float = Field(
         default=2.0, ge=0.1, le=60, description="how long a change may take from the binlog to a SELECT"
     )
+
+    @property
+    def parallel(self) -> int:
+        """SELECTs at the same time: on two cores a second one only takes time from the servers beside it."""
+        return self.connections or (2 if (os.cpu_count() or 1) > 2 else 1)
 
 
 class VerifySettings(_Group):

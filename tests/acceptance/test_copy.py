@@ -29,6 +29,7 @@ ROWS = {
 
 def fill(ferry: Ferry, engine: str) -> None:
     """A big table whose integer key is cut into ranges, and small ones with keys of other kinds."""
+    ferry.settings["ROWFERRY_COPY__CONNECTIONS"] = "2"
     ferry.source.run(
         f"CREATE TABLE big (id bigint PRIMARY KEY, v int, s varchar(40)) ENGINE={engine}",
         "INSERT INTO big SELECT CAST(seq AS SIGNED) * 3 - 90000, seq, CONCAT('row ', seq)"

@@ -69,6 +69,9 @@ class Loader:
 
     requests: list[LoadRequest] = field(default_factory=list)
 
+    def warm(self) -> None:
+        """It is ready."""
+
     def load(self, request: LoadRequest, _: list[TableSchema]) -> LoadReceipt:
         """Load."""
         self.requests.append(request)
