@@ -141,3 +141,17 @@ def test_float_is_selected_with_all_its_digits() -> None:
     assert "SELECT `f` * 1e0 FROM" in chunk_select(
         table("f", key=("f",), types={"f": ColumnType("float")}), None, 1
     )
+
+
+def test_a_range_ends_with_its_last_key_and_holds_it() -> None:
+    """Also if the bound is only the first columns of a key: with every row that begins so."""
+    text = chunk_select(table(), encode_key([b"5"]), 100, encode_key([b"9"]))
+    assert " WHERE ((`id` > 5)) AND ((`id` <= 9)) ORDER BY `id` LIMIT 100" in text
+    schema = table("id", "name", "b", key=("id", "name"))
+    assert " WHERE (`id` <= 9) ORDER BY " in chunk_select(schema, None, 10, encode_key([b"9"]))
+    both = chunk_select(schema, None, 10, encode_key([b"9", b"x"]))
+    name = "_utf8mb4 X'78'"
+    assert (
+        f" WHERE (`id` < 9) OR (`id` = 9 AND `name` < {name}) OR (`id` = 9 AND `name` = {name}) ORDER BY "
+        in both
+    )
