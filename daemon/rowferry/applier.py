@@ -204,7 +204,7 @@ class Applier:
     def fault(self, fault: TableFault) -> tuple[Decision, ...]:
         """Deal with a table whose rows do not fit: follow its layout if that explains it, else stop it."""
         record = self._book.captured(fault.table)
-        if record is None:
+        if record is None or fault.generation not in (None, self._book.generation(fault.table)):
             return ()
         decision = None
         if not fault.final:

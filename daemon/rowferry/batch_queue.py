@@ -33,13 +33,15 @@ class Barrier:
 class TableFault:
     """A table that cannot go on as it is; position: where the stream stood before the fault.
 
-    final: whether no change of its layout could explain it.
+    final: whether no change of its layout could explain it. generation: of the copy whose fault it is; None
+    for one of the stream.
     """
 
     table: TableId
     error: TableStopped
     position: BinlogPosition
     final: bool = False
+    generation: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,4 +84,5 @@ class CopyGate:
 
     def fault(self, error: TableStopped, job: CopyJob) -> None:
         """The table stops; waits until the loader has dealt with it."""
-        self._queue.barrier(TableFault(job.table.id, error, self._queue.position, final=True))
+        position, generation = self._queue.position, job.generation
+        self._queue.barrier(TableFault(job.table.id, error, position, final=True, generation=generation))

@@ -19,12 +19,13 @@ from rowferry.batch import (
     TableTouched,
     WholeRead,
 )
+from rowferry.batch_queue import TableFault
 from rowferry.book import TableBook
 from rowferry.carry import carry
 from rowferry.changes import LoadReceipt, LoadRequest, RowKind, Statement
 from rowferry.checkpoint import Checkpoint, CopyProgress, TableRecord, TableStatus
 from rowferry.copy import select_form
-from rowferry.errors import StreamStopped
+from rowferry.errors import StreamStopped, TableStopped
 from rowferry.load.faults import TableLoadFailed
 from rowferry.quarantine import QuarantineBook
 from rowferry.settings import QuarantineSettings
@@ -272,3 +273,14 @@ def test_a_change_of_a_table_without_a_key_that_is_being_copied_is_the_copy_s_bu
     batch.add_mark(TableTouched(BAG.id))
     batch.end_transaction(position(100), 0)
     assert at.apply(batch).decisions == ()
+
+
+def test_a_fault_of_a_copy_that_was_begun_anew_since_stops_nothing() -> None:
+    """It waited behind the barrier at which the new copy began."""
+    at = bench(TableStatus.COPYING)
+    error = TableStopped("copy", f"table {SCHEMA.id}")
+    late = TableFault(SCHEMA.id, error, position(100), final=True, generation=at.book.generation(SCHEMA.id))
+    at.book.next_generation(SCHEMA.id)
+    assert at.applier.fault(late) == ()
+    [decision] = at.applier.fault(replace(late, generation=at.book.generation(SCHEMA.id)))
+    assert decision.record.status is TableStatus.STOPPED
