@@ -66,9 +66,9 @@ def damage(ferry: Ferry, kind: str) -> None:
     ferry.destination.run(*DAMAGES[kind])
 
 
-@pytest.mark.parametrize("source", ["mariadb_10_11", "mysql_9_7"], indirect=True)
-def test_every_damage_is_mended_without_a_daemon(ferry: Ferry) -> None:
+def test_every_damage_is_mended_without_a_daemon(mariadb_ferry: Ferry) -> None:
     """One after the other, by one command; what people made on top survives what leaves it standing."""
+    ferry = mariadb_ferry
     fill(ferry)
     ferry.catch_up()
     for kind in DAMAGES:
