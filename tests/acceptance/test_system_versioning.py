@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.conftest import GetServer
 
 OLDEST = pytest.mark.parametrize("source", ["mariadb_10_5"], indirect=True)
-EACH = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_10_11", "mariadb_11_8"], indirect=True)
+EACH = pytest.mark.parametrize("source", ["mariadb_10_5", "mariadb_11_8"], indirect=True)
 EXPLICIT = (
     "id int PRIMARY KEY, began timestamp(6) GENERATED ALWAYS AS ROW START{how}, n int, t varchar(20),"
     " ended timestamp(6) GENERATED ALWAYS AS ROW END{how}, PERIOD FOR SYSTEM_TIME (began, ended)"
