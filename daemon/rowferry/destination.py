@@ -239,20 +239,6 @@ def take_lock(session: Session, dataset: str) -> None:
         )
 
 
-def lock_held(session: Session, dataset: str) -> bool:
-    """Whether an instance holds the dataset's lock at this moment.
-
-    See https://www.postgresql.org/docs/current/view-pg-locks.html for how a 64-bit key is shown.
-    """
-    text = (
-        "SELECT EXISTS (SELECT 1 FROM pg_locks l, hashtextextended(%s, 0) AS k"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1"
-        " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND l.classid::bigint = (k >> 32) & 4294967295 AND l.objid::bigint = k & 4294967295)"
-    )
-    return bool(fetch(session, text, [f"rowferry:{dataset}"])[0][0])
-
-
 def _try_lock(session: Session, dataset: str) -> bool:
     sql_text = "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))"
     return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
@@ -334,25 +320,13 @@ def create_table(dataset: str, table: TableSchema) -> Statement:
     parts.append(f"{name(LOAD_ID)} text NOT NULL")
     if there.key:
         parts.append(f"PRIMARY KEY ({', '.join(name(k) for k in there.key)})")
-    return _ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
+    return ddl(f"CREATE TABLE IF NOT EXISTS {name(dataset, there.id.name)} ({', '.join(parts)})")
 
 
 def mark_owner(dataset: str, table: TableSchema) -> Statement:
     """Note at the destination table, in its comment, which source table it holds."""
     there = name(dataset, table.there)
-    return _ddl(f"COMMENT ON TABLE {there} IS {literal(OWNER_PREFIX + str(table.id))}")
-
-
-def existing_owner(session: Session, dataset: str, table: str) -> str:
-    """The source table that a destination table was made for; "" if it does not say."""
-    rows = fetch(
-        session,
-        "SELECT coalesce(obj_description(c.oid, 'pg_class'), '') FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-        [dataset, table],
-    )
-    comment = str(rows[0][0]) if rows else ""
-    return comment.removeprefix(OWNER_PREFIX) if comment.startswith(OWNER_PREFIX) else ""
+    return ddl(f"COMMENT ON TABLE {there} IS {literal(OWNER_PREFIX + str(table.id))}")
 
 
 def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> Statement:
@@ -360,10 +334,11 @@ def add_columns(dataset: str, table: TableSchema, columns: Sequence[Column]) -> 
     kinds = dict(columns_of(table))
     names = [c.there for c in columns]
     parts = [f"ADD COLUMN IF NOT EXISTS {name(n)} {kinds[n]}" for n in names]
-    return _ddl(f"ALTER TABLE {name(dataset, table.there)} {', '.join(parts)}")
+    return ddl(f"ALTER TABLE {name(dataset, table.there)} {', '.join(parts)}")
 
 
-def _ddl(text: str) -> Statement:
+def ddl(text: str) -> Statement:
+    """A statement without parameters, made of names whose per cent signs were doubled."""
     return Statement(text.replace("%%", "%"))
 
 
@@ -379,16 +354,3 @@ def differences(existing: dict[str, str], table: TableSchema) -> str:
         if found is not None and not same_type(found, kind):
             return f"column {column} is {found} in the destination, {kind} is needed"
     return ""
-
-
-def existing_columns(session: Session, dataset: str, table: str) -> dict[str, str]:
-    """Names and types of a destination table's columns; empty if there is no such table."""
-    return dict(
-        fetch(
-            session,
-            "SELECT a.attname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a"
-            " JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped",
-            [dataset, table],
-        )
-    )

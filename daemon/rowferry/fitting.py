@@ -15,6 +15,7 @@ from rowferry.destination import (
     LOADED_AT,
     add_columns,
     create_table,
+    ddl,
     literal,
     mark_owner,
     name,
@@ -33,7 +34,7 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> list[State
     there = name(dataset, table.there)
     for column, kind in _METADATA.items():
         if column not in standing.columns:
-            made.append(_ddl(f"ALTER TABLE {there} ADD COLUMN {name(column)} {kind}"))
+            made.append(ddl(f"ALTER TABLE {there} ADD COLUMN {name(column)} {kind}"))
     if missing := [c for c in table.columns if c.there not in standing.columns]:
         made.append(add_columns(dataset, table, missing))
     key = table.as_destination().key
@@ -49,7 +50,7 @@ def _unkeyed(there: str, standing: Standing) -> list[Statement]:
     """Take away a primary key that the source's table has not, or no longer has."""
     loose = [f"ALTER COLUMN {name(column)} DROP NOT NULL" for column in standing.primary]
     dropped = f"DROP CONSTRAINT {name(standing.primary_name)}"
-    return [_ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
+    return [ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
 
 
 def _keyed(there: str, table: str, key: tuple[str, ...], standing: Standing) -> list[Statement]:
@@ -60,19 +61,19 @@ def _keyed(there: str, table: str, key: tuple[str, ...], standing: Standing) -> 
     """
     columns = ", ".join(map(name, key))
     same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
-    made = [_ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
+    made = [ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
     if not set(key) <= set(standing.columns):
-        return [*made, _ddl(f"CREATE UNIQUE INDEX {name(_index(table))} ON {there} ({columns})")]
+        return [*made, ddl(f"CREATE UNIQUE INDEX {name(_index(table))} ON {there} ({columns})")]
     nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
-    made.append(_ddl(f"DELETE FROM {there} WHERE {nothing}"))
-    return [*made, _ddl(f"ALTER TABLE {there} ADD PRIMARY KEY ({columns})")]
+    made.append(ddl(f"DELETE FROM {there} WHERE {nothing}"))
+    return [*made, ddl(f"ALTER TABLE {there} ADD PRIMARY KEY ({columns})")]
 
 
 def key_again(dataset: str, table: TableSchema) -> Statement:
     """At the end of a copy: the unique index that stood in for a primary key becomes one."""
     there, index = name(dataset, table.there), name(_index(table.there))
     whole, again = (_as_text(name(dataset, each)) for each in (_index(table.there), table.there))
-    return _ddl(
+    return ddl(
         f"DO $$ BEGIN IF to_regclass({whole}) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_constraint"
         f" WHERE contype = 'p' AND conrelid = {again}::regclass)"
         f" THEN ALTER TABLE {there} ADD PRIMARY KEY USING INDEX {index}; END IF; END $$"
@@ -87,7 +88,3 @@ def _as_text(quoted: str) -> str:
 def _index(table: str) -> str:
     """The name of that index: short enough whatever the table's is."""
     return "_rowferry_key_" + hashlib.blake2b(table.encode(), digest_size=16).hexdigest()
-
-
-def _ddl(text: str) -> Statement:
-    return Statement(text.replace("%%", "%"))

@@ -16,7 +16,7 @@ from typing import Final
 from rowferry.book import adopt
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, has_tracking_tables, read_tables
 from rowferry.copy_read import table_sizes
-from rowferry.destination import Session, connect, lock_held
+from rowferry.destination import Session, connect, is_locked
 from rowferry.errors import ExitCode, LockHeld, TableStopped, UsageError
 from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import connect as connect_source
@@ -56,7 +56,7 @@ def resync(settings: Settings, tables: Sequence[str], *, dry_run: bool, yes: boo
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         scope = _scope(settings, session, tables)
-        running = lock_held(session, dataset)
+        running = is_locked(session, dataset)
         if dry_run:
             print(_plan(session, dataset, scope, running=running, everything=not tables))
             return ExitCode.DONE
@@ -178,7 +178,7 @@ def _follow(
             if name in waiting or (name in tables and record.status is TableStatus.COPYING)
         ]
         stderr.progress(meter.sample(time.monotonic(), copying).describe())
-        alone = 0 if lock_held(session, dataset) else alone + 1
+        alone = 0 if is_locked(session, dataset) else alone + 1
         if alone * _POLL_SECONDS >= _ALONE_SECONDS:
             _take_over(settings)
             return read_requests(session, dataset, numbers)

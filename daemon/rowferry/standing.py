@@ -68,7 +68,7 @@ class Standing:
 
     @property
     def types(self) -> dict[str, str]:
-        """The columns' types by name, as `destination.existing_columns` gives them."""
+        """The columns' types by name."""
         return {name: column.type for name, column in self.columns.items()}
 
 
