@@ -78,6 +78,11 @@ def _unless_taken(table: TableSchema, rename: Mapping[str, str]) -> TableSchema:
     return replace(table, obstacle=obstacle)
 
 
+def table_names(connection: Connection[Any], database: str) -> list[str]:
+    """The names of all tables and views of a database. Raises what `mysql_source.query` raises."""
+    return [str(name) for (name,) in query(connection, _NAMES, (database,))]
+
+
 def read_tables(
     connection: Connection[Any],
     database: str,
