@@ -72,7 +72,7 @@ class KeepsRows:
 
 @dataclass(frozen=True, slots=True)
 class UniqueIndex:
-    """An index that may be unique comes, goes or is renamed. name: "PRIMARY", another one's, "" if unnamed."""
+    """An index that may be unique comes, goes or is renamed. name: "PRIMARY" or another one's; may be ""."""
 
     name: str
 

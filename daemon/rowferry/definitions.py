@@ -325,7 +325,7 @@ def _with_charset(pieces: Pieces, made: Definition) -> Definition:
 
 
 def charset_name(pieces: Pieces) -> str:
-    """A character set's name, lower case; utf8 is utf8mb3. Raises NotUnderstood for others than texts have."""
+    """A character set's name, lower case; utf8 is utf8mb3. Raises NotUnderstood for unknown ones."""
     found = pieces.text() if pieces.comes("text") else pieces.name()
     if found.lower() not in _CHARSETS:
         raise NotUnderstood
