@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from rowferry import alterations as to
-from rowferry.alterations import Action, TableChange
+from rowferry import actions as to
+from rowferry.actions import Action, TableChange
 from rowferry.definitions import Definition
 from rowferry.filled import INTEGER_BYTES, TEXTS, Filled, Uncertain, filled
 from rowferry.table_schema import Column, ColumnType, TableSchema

@@ -14,8 +14,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-import sqlglot
-from sqlglot.errors import SqlglotError
+from rowferry.ddl import tokens_in
 
 
 class NotUnderstood(ValueError):
@@ -96,13 +95,8 @@ def _check_end(kind: str, match: re.Match[str]) -> None:
 def _check_with_sqlglot(found: list[Piece]) -> None:
     # The first word keeps sqlglot from taking RENAME for a command without names.
     text = "_ " + " ".join(piece.raw for piece in found)
-    try:
-        tokens = sqlglot.tokenize(text, dialect="mysql")[1:]
-    except SqlglotError:
-        raise NotUnderstood from None
     seen: list[str] = []
-    for token in tokens:
-        raw = text[token.start : token.end + 1]
+    for raw in tokens_in(text)[1:]:
         seen += [raw] if raw[:1] in ("'", '"', "`") else raw.split()
     if seen != [piece.raw for piece in found]:
         raise NotUnderstood
