@@ -153,6 +153,15 @@ def names_in(statement: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
+def tokens_in(statement: str) -> list[str]:
+    """The statement as sqlglot cuts it, each part as it is written; empty if it cannot."""
+    try:
+        tokens = sqlglot.tokenize(statement, dialect="mysql")
+    except SqlglotError:
+        return []
+    return [statement[token.start : token.end + 1] for token in tokens]
+
+
 def plain(statement: str) -> str:
     """The statement without leading comments, with conditional comments (/*! ... */) laid open."""
     opened = _CONDITIONAL.sub(r" \1 ", statement)
