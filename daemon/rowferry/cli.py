@@ -84,20 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(command=_check)
     _add_status(commands, common)
-    schema = commands.add_parser(
-        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
-    )
-    schema.add_argument(
-        "tables",
-        nargs="*",
-        metavar="TABLE",
-        help="names of tables; none means all; `apply TABLE ...` lets tables go on that are held",
-    )
-    schema.add_argument(
-        "--plan", metavar="DDL", help="show what these statements would do; - reads them from stdin"
-    )
-    schema.add_argument("--json", action="store_true", help="print JSON")
-    schema.set_defaults(command=_schema)
+    _add_schema(commands, common)
     again = commands.add_parser(
         "resync", parents=[common], help="copy tables again, in place: the recovery command"
     )
@@ -136,6 +123,23 @@ def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     status.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer (default: no limit)")
     status.set_defaults(command=_status)
+
+
+def _add_schema(commands: Any, common: argparse.ArgumentParser) -> None:
+    schema = commands.add_parser(
+        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
+    )
+    schema.add_argument(
+        "tables",
+        nargs="*",
+        metavar="TABLE",
+        help="names of tables; none means all; `apply TABLE ...` lets tables go on that are held",
+    )
+    schema.add_argument(
+        "--plan", metavar="DDL", help="show what these statements would do; - reads them from stdin"
+    )
+    schema.add_argument("--json", action="store_true", help="print JSON")
+    schema.set_defaults(command=_schema)
 
 
 def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:

@@ -174,3 +174,15 @@ def _savepoint(text: str) -> StatementInfo:
         return StatementInfo(StatementKind.ROLLBACK)
     kind = StatementKind.SAVEPOINT if match[1].upper() == "SAVEPOINT" else StatementKind.ROLLBACK_TO
     return StatementInfo(kind, match[2].strip().strip("`").replace("``", "`"))
+
+
+def split_statements(text: str) -> list[str]:
+    """The statements between semicolons; none if the text cannot be read."""
+    try:
+        tokens = sqlglot.tokenize(text, dialect="mysql")
+    except SqlglotError:
+        return []
+    ends = [t.start for t in tokens if t.token_type is TokenType.SEMICOLON]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = (text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True))
+    return [part for part in parts if part]

@@ -35,13 +35,15 @@ class SourceView:
     """What is asked of the source.
 
     catalogue: reads the tables whose names pass, as they are now. names: of all tables, also of those that
-    are not selected. head: where the binlog ends now. rules: how changes are followed.
+    are not selected. head: where the binlog ends now. rules: how changes are followed. folds_names: whether
+    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0).
     """
 
     catalogue: Catalogue
     names: Callable[[], Collection[str]]
     head: Callable[[], BinlogPosition]
     rules: SchemaSettings = SchemaSettings()
+    folds_names: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,11 @@ class SchemaFollower:
             return None
         return read
 
-    @staticmethod
-    def _touches(touching: DdlEffect, certain: TableChange | None) -> Callable[[str], bool]:
+    def _touches(self, touching: DdlEffect, certain: TableChange | None) -> Callable[[str], bool]:
         if certain is None:
             return touching.touches
-        folded = certain.table.lower()
-        return lambda name: name.lower() == folded
+        named, folds = certain.table, self._view.folds_names
+        return lambda name: name == named or (folds and name.lower() == named.lower())
 
     def _one(
         self,
@@ -186,7 +187,7 @@ class SchemaFollower:
                 return None
             fresh = TableRecord(now, TableStatus.COPYING)
             return Verdict(table, "copy", "", doubt(dataset, fresh, head, load_id, "new table"))
-        if record.status in (TableStatus.STOPPED, TableStatus.HELD):
+        if record.status in (TableStatus.STOPPED, TableStatus.HELD) and now is not None:
             return Verdict(table, "nothing", f"the table is {record.status.value}")
         if record.status is TableStatus.DROPPED and now is None:
             return None
@@ -210,7 +211,8 @@ class SchemaFollower:
         if isinstance(after, str):
             return after
         same = same_layout(record.table, after.table)
-        if record.status is TableStatus.COPYING and not (same and not after.truncated):
+        copying = record.status is TableStatus.COPYING
+        if copying and (after.truncated or not same or _read_otherwise(record.table, after.table, now)):
             return "it is being copied"
         if same and not after.truncated:
             return self._noted(record, after.table)
@@ -263,6 +265,12 @@ class SchemaFollower:
     def _fits(self, name: str, table: str) -> bool:
         globs = (g.lower().replace("{table}", table) for g in self._rules.rebuild_names)
         return any(fnmatchcase(name, glob) for glob in globs)
+
+
+def _read_otherwise(before: TableSchema, after: TableSchema, now: TableSchema | None) -> bool:
+    """Whether a copy reads the table otherwise: SELECTs name the index, the engine tells what they see."""
+    indexes = {t.key_index for t in (before, after, now) if t is not None}
+    return before.engine != after.engine or len(indexes) > 1
 
 
 def _result(decision: Decision) -> tuple[str, str]:

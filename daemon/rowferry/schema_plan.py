@@ -12,14 +12,10 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-import sqlglot
-from sqlglot import TokenType
-from sqlglot.errors import SqlglotError
-
 from rowferry.alterations import TableChange, read_change
 from rowferry.book import Decision
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, read_tables
-from rowferry.ddl import DdlEffect, StatementKind, classify, effect
+from rowferry.ddl import DdlEffect, StatementKind, classify, effect, split_statements
 from rowferry.destination import LOAD_ID, LOADED_AT, Session, columns_of, connect
 from rowferry.errors import RowferryError, TableStopped, UsageError
 from rowferry.evolve import evolve
@@ -53,25 +49,13 @@ def plan(settings: Settings, text: str) -> list[Step]:
     """What the statements would do, one after the other. Raises UsageError for a text that is no SQL."""
     statements = split_statements(text)
     if not statements:
-        raise UsageError("plan", reason="there is no statement")
+        raise UsageError("plan", reason="there is no statement that can be read")
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         if not has_copy(session, dataset):
             raise RowferryError("plan", f"dataset {dataset}", reason="nothing was copied yet")
         planner = _Planner(settings, session)
         return [step for statement in statements for step in planner.steps(statement)]
-
-
-def split_statements(text: str) -> list[str]:
-    """The statements between semicolons. Raises UsageError."""
-    try:
-        tokens = sqlglot.tokenize(text, dialect="mysql")
-    except SqlglotError:
-        raise UsageError("plan", reason="the text cannot be read as SQL") from None
-    ends = [t.start for t in tokens if t.token_type is TokenType.SEMICOLON]
-    starts = [0, *(end + 1 for end in ends)]
-    parts = (text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True))
-    return [part for part in parts if part]
 
 
 class _Planner:
@@ -132,7 +116,7 @@ class _Planner:
 
 def _touches(table: TableId, read: TableChange | None, touching: DdlEffect) -> bool:
     if read is not None:
-        return table.name.lower() == read.table.lower()
+        return table.name == read.table
     return touching.touches(table.name)
 
 
