@@ -73,6 +73,8 @@ def using(column_sql: str, standing: str, wanted: str) -> str:
 
     column_sql: the quoted column. It is NULL where the value is not known to be one of `wanted`.
     """
+    if split_type(standing) == split_type(wanted):
+        return column_sql
     has, needs = split_type(standing)[0], split_type(wanted)[0]
     maker = _MAKERS.get(needs)
     made = maker(column_sql, has, wanted) if maker else _UNUSUAL.get((has, needs), "").replace("{c}", column_sql)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import numpy as np
 import psycopg
 import pytest
 
@@ -21,6 +23,7 @@ WANTED = (
     "timestamp(6) without time zone", "timestamp(0) with time zone", "timestamp(6) with time zone",
     "interval", "time without time zone", "json", "jsonb", "uuid", "inet", "real[]",
 )  # fmt: skip
+COLUMN = '"a ""b"'
 _INTEGERS = {
     bits: ["0", "1", "-1", "2", "8388608", str(2 ** (bits - 1) - 1), str(-(2 ** (bits - 1)))]
     for bits in (16, 32, 64)
@@ -79,10 +82,8 @@ STANDING: dict[str, tuple[str, ...]] = {
     "xml": ("<a/>",),
     "point": ("(1,2)",),
 }  # fmt: skip
-FAMILIES = (
-    {"smallint", "integer", "bigint", "numeric", "real", "double precision"},
-    {"text", "character varying", "varchar"},
-)
+FAR = re.compile(r"NaN|infinity|BC|^[0-9]{5,}-")
+"""What no column of the source can hold: only somebody else can have written it."""
 
 
 @pytest.fixture
@@ -97,11 +98,11 @@ def altered(session: psycopg.Connection[Any], standing: str, wanted: str) -> lis
     """Each value's text before and after; NULL stays NULL."""
     run: Any = session.execute
     run("DROP TABLE IF EXISTS t")
-    run(f'CREATE TABLE t (n int, "a ""b" {standing})')
+    run(f"CREATE TABLE t (n int, {COLUMN} {standing})")
     session.cursor().executemany("INSERT INTO t VALUES (%s, %s)", [*enumerate(STANDING[standing]), (-1, None)])
-    before = dict(run('SELECT n, "a ""b"::text FROM t').fetchall())
-    run(f'ALTER TABLE t ALTER COLUMN "a ""b" TYPE {wanted} USING {using(chr(34) + "a " + chr(34) * 2 + "b" + chr(34), standing, wanted)}')
-    after = dict(run('SELECT n, "a ""b"::text FROM t').fetchall())
+    before = dict(run(f"SELECT n, {COLUMN}::text FROM t").fetchall())
+    run(f"ALTER TABLE t ALTER COLUMN {COLUMN} TYPE {wanted} USING {using(COLUMN, standing, wanted)}")
+    after = dict(run(f"SELECT n, {COLUMN}::text FROM t").fetchall())
     assert after.pop(-1) is None
     return [(before[n], text) for n, text in after.items()]
 
@@ -115,10 +116,16 @@ def number(text: str) -> Decimal | None:
     return found if found.is_finite() else None
 
 
+def nearest(text: str, standing: str, wanted: str) -> float:
+    """A number as the narrower of two floating types holds it: the wider prints more digits of it."""
+    plain = float({"true": "1", "false": "0"}.get(text, text))
+    return float(np.float32(plain)) if "real" in (standing, wanted) else plain
+
+
 def same(before: str, after: str, wanted: str) -> bool:
     """Whether two texts are the same value in the eyes of a person."""
     if wanted.startswith("bool"):
-        return {"true": "1", "false": "0"}[after] in (before, "1" if before == "true" else "0")
+        return number({"true": "1", "false": "0"}.get(before, before)) == (1 if after == "true" else 0)
     if number(after) is not None and not wanted.startswith(("varchar", "text")):
         return number({"true": "1", "false": "0"}.get(before, before)) == number(after)
     if wanted.startswith(("timestamp", "date")):
@@ -134,10 +141,12 @@ def test_no_value_makes_it_fail_and_none_becomes_another(
     """From every type that may stand there, with the values that other casts stumble over."""
     for standing in STANDING:
         for before, after in altered(session, standing, wanted):
-            floats = standing in ("real", "double precision") and wanted == "double precision"
-            assert after is None or floats or same(before, after, wanted), (standing, before, after)
-            if holds(wanted, standing) and after is None:
-                assert before in ("NaN", "infinity", "-infinity") or "BC" in before or len(before) > 26, standing
+            if after is None:
+                assert not holds(wanted, standing) or FAR.search(before), (standing, before)
+            elif {"real", "double precision"} & {standing, wanted} and number(after) is not None:
+                assert nearest(before, standing, wanted) == nearest(after, standing, wanted), before
+            else:
+                assert same(before, after, wanted), (standing, before, after)
 
 
 CONVERTED = [
@@ -167,7 +176,7 @@ CONVERTED = [
     ("numeric", "numeric(5,2)", "999.99", "999.99"),
     ("numeric(5,2)", "real", "999.99", "999.99"),
     ("double precision", "integer", "32768", "32768"),
-    ("double precision", "bigint", "9223372036854775808", None),
+    ("double precision", "bigint", "9.223372036854776e+18", None),
     ("double precision", "real", "0.1", None),
     ("boolean", "smallint", "true", "1"),
     ("date", "timestamp(0) without time zone", "2024-02-29", "2024-02-29 00:00:00"),
@@ -198,10 +207,10 @@ def test_what_keeps_keys_apart_makes_no_null_and_no_equal_ones(session: psycopg.
 
 def test_what_holds_takes_every_value_and_gives_it_back(session: psycopg.Connection[Any]) -> None:
     """A column of the type that stays, filled with the values of the type that is wanted."""
-    kinds = [k for k in STANDING if k not in ("numeric", "text", "character varying")]
+    kinds = [k for k in STANDING if k not in ("numeric", "text", "character varying", "date", "xml", "json")]
     for wanted in kinds:
         for standing in STANDING:
-            if holds(standing, wanted) and wanted != "real":
+            if holds(standing, wanted) and standing != wanted:
                 for text in STANDING[wanted]:
                     query: Any = f"SELECT (%s::{wanted})::{standing}::{wanted} = %s::{wanted}"
                     row = session.execute(query, [text, text]).fetchone() if "inf" not in text else (True,)
