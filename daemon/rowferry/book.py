@@ -17,14 +17,13 @@ from rowferry.destination import (
     add_columns,
     columns_of,
     create_table,
-    differences,
     mark_owner,
     run_groups,
 )
 from rowferry.errors import TableStopped
 from rowferry.fitting import make_fit
 from rowferry.standing import Standing
-from rowferry.table_schema import TableId, TableSchema, diff
+from rowferry.table_schema import TableId, TableSchema, diff, with_kept
 
 CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
 
@@ -115,15 +114,11 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
     try:
         columns_of(table)
         _require_own(table, standing)
-        if problem := differences(standing.types, table):
-            there, name = table.there, table.id.name
-            hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
-            raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
-        ddl = make_fit(dataset, table, standing)
+        fit = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
     reason = "from its start, in place" if standing.columns else "new table"
-    return replace(_copied(dataset, table, ddl, load_id, reason), made=not standing.columns)
+    return replace(_copied(dataset, fit.table, fit.statements, load_id, reason), made=not standing.columns)
 
 
 def _require_own(table: TableSchema, standing: Standing) -> None:
@@ -151,6 +146,7 @@ def reconcile(
     """
     if now is None:
         return _dropped(dataset, record)
+    now = with_kept(record.table, now)
     if record.status is TableStatus.STOPPED:
         return None
     made: list[Statement] = []

@@ -95,7 +95,9 @@ def _kept(column: Column, wanted: str) -> DestinationType:
     if base not in _KEPT.get(family(column.type), ()):
         raise UnsupportedType(f"column {column.name}: {_shown(column)} cannot be kept as {wanted}")
     if base.startswith("timestamp "):
-        return DestinationType(wanted, pa.timestamp("us", tz="UTC" if base.endswith("with time zone") else None))
+        return DestinationType(
+            wanted, pa.timestamp("us", tz="UTC" if base.endswith("with time zone") else None)
+        )
     return _wanted(column, base, wanted)
 
 
@@ -315,7 +317,9 @@ def _moment(source: ColumnType, target: DestinationType) -> Cast:
         if source.fraction > seconds_digits(target.postgres):
             ticks = moments.cast(pa.int64())
             if pc.any(pc.not_equal(pc.multiply(pc.divide(ticks, step), step), ticks)).as_py():
-                raise ValueNotCarriable(column, 0, f"a value has more digits of a second than {target.postgres}")
+                raise ValueNotCarriable(
+                    column, 0, f"a value has more digits of a second than {target.postgres}"
+                )
         return moments
 
     return cast

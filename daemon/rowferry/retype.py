@@ -77,7 +77,9 @@ def using(column_sql: str, standing: str, wanted: str) -> str:
         return column_sql
     has, needs = split_type(standing)[0], split_type(wanted)[0]
     maker = _MAKERS.get(needs)
-    made = maker(column_sql, has, wanted) if maker else _UNUSUAL.get((has, needs), "").replace("{c}", column_sql)
+    made = (
+        maker(column_sql, has, wanted) if maker else _UNUSUAL.get((has, needs), "").replace("{c}", column_sql)
+    )
     return made or f"NULL::{wanted}"
 
 
@@ -153,7 +155,11 @@ def _to_text(c: str, has: str, wanted: str) -> str:
         return ""
     numbers = split_type(wanted)[1]
     value = f"{c}::text"
-    return _when(f"char_length({value}) <= {numbers[0]}", f"{value}::{wanted}") if numbers else f"{value}::{wanted}"
+    return (
+        _when(f"char_length({value}) <= {numbers[0]}", f"{value}::{wanted}")
+        if numbers
+        else f"{value}::{wanted}"
+    )
 
 
 def _to_boolean(c: str, has: str, _: str) -> str:

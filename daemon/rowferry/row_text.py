@@ -209,6 +209,13 @@ def _chosen(column: Column) -> RowText:
         return RowText(_short_decimal(kind), "trim_scale({c})::text")
     if base == "boolean" and found == "integer":
         return RowText("{c} + 0", "{c}::int::text")
+    if base == "uuid" and found == "bytes":
+        return RowText("LOWER(HEX({c}))", "replace({c}::text, '-', '')")
+    return _temporal(kind, base, found) or replace(_fallback(kind), exact=False)
+
+
+def _temporal(kind: ColumnType, base: str, found: str) -> RowText | None:
+    """Of a type of dates or times, if the source's column has one, too."""
     if base == "timestamp":
         midnight = "CONCAT(CAST({c} AS CHAR), ' 00:00:00')"
         return RowText(midnight if found == "date" else _short_clock(kind), _PLAIN)
@@ -216,9 +223,7 @@ def _chosen(column: Column) -> RowText:
         return RowText(_short_clock(kind), "{c}::text || ' 00:00:00'")
     if base == "time without time zone" and found == "time":
         return RowText(_short_clock(kind), _PLAIN)
-    if base == "uuid" and found == "bytes":
-        return RowText("LOWER(HEX({c}))", "replace({c}::text, '-', '')")
-    return replace(_fallback(kind), exact=False)
+    return None
 
 
 def _fallback(kind: ColumnType) -> RowText:

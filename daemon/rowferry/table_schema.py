@@ -183,14 +183,12 @@ def _column_from_json(document: Mapping[str, Any]) -> Column:
 
 
 def with_kept(before: TableSchema, now: TableSchema) -> TableSchema:
-    """`now`, whose columns keep what those of `before` keep, if type, policy and target are the same."""
+    """`now`, whose columns keep what those of `before` keep, if they fit the same destination column."""
     kept = {c.name: c for c in before.columns if c.kept}
 
     def inherited(column: Column) -> Column:
         old = kept.get(column.name)
-        if old is None or (old.type, old.policy, old.target) != (column.type, column.policy, column.target):
-            return column
-        return replace(column, kept=old.kept)
+        return column if old is None or _place(old) != _place(column) else replace(column, kept=old.kept)
 
     return replace(now, columns=tuple(map(inherited, now.columns))) if kept else now
 

@@ -29,14 +29,18 @@ _INTEGERS = {
     for bits in (16, 32, 64)
 }
 _TEXTS = (
-    "", " ", "0", "-0", "1", "-1", " 1", "1 ", "1\n", "+1", "01", "1.0", "1.5", ".5", "5.", "1e5", "0x1", "NaN",
+    "", " ", "0", "-0", "1", "-1", " 1", "1 ", "1\n", "+1", "01", "1.0", "1.5", ".5", "5.", "1e5",
+    "0x1", "NaN",
     "Infinity", "-inf", "true", "99999999999999999999", "32767", "32768", "-32768", "-32769", "2147483648",
-    "9223372036854775807", "9223372036854775808", "-9223372036854775808", "123.45", "999.995", "1000.00", "0.1",
+    "9223372036854775807", "9223372036854775808", "-9223372036854775808", "123.45", "999.995",
+    "1000.00", "0.1",
     "9" * 400, "0." + "0" * 500 + "1", "9" * 2000, "2024-02-29", "2024-02-30", "2023-02-29", "0000-00-00",
     "0000-01-01", "0001-01-01", "9999-12-31", "10000-01-01", "2024-13-01", "2024-01-31 23:59:59",
     "2024-01-31 23:59:60", "2024-01-31 24:00:00", "2024-02-30 00:00:00", "2024-01-31 23:59:59.5",
-    "2024-01-31 23:59:59.123456", "9999-12-31 23:59:59.999999", "0001-01-01 00:00:00", "infinity", "now", "today",
-    "10:00:00", "{}", "[1", '"\\u0000"', "{1,2}", "::1", "10.0.0.1/33", "B101", "\\x00", "٣", "１", "²", "é" * 50,
+    "2024-01-31 23:59:59.123456", "9999-12-31 23:59:59.999999", "0001-01-01 00:00:00", "infinity",
+    "now", "today",
+    "10:00:00", "{}", "[1", '"\\u0000"', "{1,2}", "::1", "10.0.0.1/33", "B101", "\\x00", "٣", "１",
+    "²", "é" * 50,
     "6ccd780c-baba-1026-9564-5b8c65602400", "6ccd780cbaba10269564-5b8c65602400", "x" * 41,
 )  # fmt: skip
 _MOMENTS = (
@@ -49,14 +53,17 @@ STANDING: dict[str, tuple[str, ...]] = {
     "integer": tuple(_INTEGERS[32]),
     "bigint": tuple(_INTEGERS[64]),
     "numeric": (
-        "NaN", "Infinity", "-Infinity", "0", "1", "-1.5", "0.1", "1.50", "999.99", "999.995", "1e-400", "1e400",
+        "NaN", "Infinity", "-Infinity", "0", "1", "-1.5", "0.1", "1.50", "999.99", "999.995",
+        "1e-400", "1e400",
         "9223372036854775808", "-9223372036854775808", "1e131071", "1e-16383", "99999999999999999999", "1e20",
     ),
     "numeric(5,2)": ("NaN", "0", "1.00", "-1.50", "999.99"),
     "numeric(30,10)": ("NaN", "99999999999999999999", "0.1", "1.0000000001", "-32768"),
-    "real": ("NaN", "Infinity", "-Infinity", "0", "-0", "1", "0.1", "3.4028235e38", "1e-45", "32768", "16777216"),
+    "real": ("NaN", "Infinity", "-Infinity", "0", "-0", "1", "0.1", "3.4028235e38", "1e-45",
+    "32768", "16777216"),
     "double precision": (
-        "NaN", "Infinity", "-Infinity", "0", "-0", "1", "-32768", "32768", "0.1", "1.7976931348623157e308", "5e-324",
+        "NaN", "Infinity", "-Infinity", "0", "-0", "1", "-32768", "32768", "0.1",
+        "1.7976931348623157e308", "5e-324",
         "9223372036854775808", "-9223372036854775808", "9007199254740993", "3.5e38", "1e-40", "1.5",
     ),
     "boolean": ("true", "false"),
@@ -67,7 +74,8 @@ STANDING: dict[str, tuple[str, ...]] = {
     "character varying(40)": tuple(t for t in _TEXTS if len(t) <= 40),
     "character(10)": tuple(t for t in _TEXTS if len(t) <= 10),
     "bytea": ("", "\\x00", "\\xff"),
-    "date": ("infinity", "-infinity", "4713-01-01 BC", "0001-01-01", "2024-02-29", "9999-12-31", "5874897-12-31"),
+    "date": ("infinity", "-infinity", "4713-01-01 BC", "0001-01-01", "2024-02-29", "9999-12-31",
+    "5874897-12-31"),
     "timestamp without time zone": _MOMENTS,
     "timestamp(0) without time zone": tuple(m for m in _MOMENTS if "." not in m),
     "timestamp(3) with time zone": tuple(m for m in _MOMENTS if not m.startswith("294276")),
@@ -99,7 +107,9 @@ def altered(session: psycopg.Connection[Any], standing: str, wanted: str) -> lis
     run: Any = session.execute
     run("DROP TABLE IF EXISTS t")
     run(f"CREATE TABLE t (n int, {COLUMN} {standing})")
-    session.cursor().executemany("INSERT INTO t VALUES (%s, %s)", [*enumerate(STANDING[standing]), (-1, None)])
+    session.cursor().executemany(
+        "INSERT INTO t VALUES (%s, %s)", [*enumerate(STANDING[standing]), (-1, None)]
+    )
     before = dict(run(f"SELECT n, {COLUMN}::text FROM t").fetchall())
     run(f"ALTER TABLE t ALTER COLUMN {COLUMN} TYPE {wanted} USING {using(COLUMN, standing, wanted)}")
     after = dict(run(f"SELECT n, {COLUMN}::text FROM t").fetchall())
