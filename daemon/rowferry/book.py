@@ -13,12 +13,15 @@ from itertools import count
 from rowferry.changes import Statement
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
 from rowferry.destination import (
+    LOAD_ID,
+    LOADED_AT,
     Session,
     add_columns,
     columns_of,
     create_table,
     mark_owner,
     run_groups,
+    same_type,
 )
 from rowferry.errors import TableStopped
 from rowferry.fitting import make_fit
@@ -114,6 +117,7 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
     try:
         columns_of(table)
         _require_own(table, standing)
+        _require_made_here(table, standing)
         fit = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
@@ -134,6 +138,23 @@ def _require_own(table: TableSchema, standing: Standing) -> None:
         hint=f"Give tables.rename.{name} another name, or drop {there} in the destination;"
         f" then run `rowferry resync {name}`",
     )
+
+
+def _require_made_here(table: TableSchema, standing: Standing) -> None:
+    """Raise TableStopped for a table of other types that neither says whose it is nor has our columns."""
+    if standing.owner or not standing.columns or {LOADED_AT, LOAD_ID} & set(standing.columns):
+        return
+    for column, kind in columns_of(table):
+        found = standing.types.get(column, kind)
+        if found != kind and not same_type(found, kind):
+            raise TableStopped(
+                "copy",
+                f"table {table.id}",
+                reason=f"column {column} is {found} in the destination, {kind} is needed, in a table"
+                " that Rowferry did not make",
+                hint=f'Drop "{table.there}" in the destination, or give tables.rename.{table.id.name} another'
+                f" name; then run `rowferry resync {table.id.name}`",
+            )
 
 
 def reconcile(

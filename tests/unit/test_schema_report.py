@@ -160,7 +160,7 @@ def keeping(kept: str) -> TableSchema:
 
 
 def test_a_type_that_stays_is_a_note() -> None:
-    """A wider one for good; a narrower one until what depends on it is gone. A new table would keep it, too."""
+    """A wider one for good; a narrower one until what depends on it is gone. A new table keeps it, too."""
     wide = seen(before=keeping("text"), there=standing(name="text"))
     assert [(d.kind, d.column, d.harmless) for d in wide.differences] == [("column_kept", "name", True)]
     assert "keeps the type text in Postgres, where varchar(40) is usual" in wide.differences[0].text
