@@ -90,10 +90,25 @@ def test_a_table_that_is_there_already_is_filled_in_place() -> None:
     assert not any("DROP" in s.text for s in found.statements)
 
 
-def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
-    """It may be someone's own."""
-    found = adopt(DATASET, PATIENT, stands({**EXISTING, "id": "text"}), LOAD)
+def test_a_table_with_other_types_is_left_alone_if_nothing_says_that_it_is_a_copy() -> None:
+    """It may be someone's own: neither its comment nor Rowferry's columns are there."""
+    theirs = {"id": "text", "name": "character varying(40)"}
+    found = adopt(DATASET, PATIENT, stands(theirs), LOAD)
     require_stop(found, "column id is text in the destination, integer is needed", "resync patient")
+    for own in (stands(theirs, str(PATIENT.id)), stands({**theirs, "_dlt_load_id": "text"})):
+        made = require_copy(adopt(DATASET, PATIENT, own, LOAD), PATIENT)
+        assert any('ALTER COLUMN "id" TYPE integer USING CASE' in s.text for s in made.statements)
+
+
+def test_a_type_that_stays_is_noted_in_the_record() -> None:
+    """Also when the table is looked at again, and when something else of it has changed."""
+    there = stands({**EXISTING, "id": "bigint", "name": "text"}, str(PATIENT.id))
+    kept = {"id": "bigint", "name": "text"}
+    schema = replace(PATIENT, columns=tuple(replace(c, kept=kept[c.name]) for c in PATIENT.columns))
+    require_copy(adopt(DATASET, PATIENT, there, LOAD), schema)
+    assert decided(STREAMING, PATIENT, before=schema, rows_kept=True) is None
+    found = some(decided(STREAMING, replace(PATIENT, engine="Aria"), before=schema, rows_kept=True))
+    assert {c.name: c.kept for c in found.record.table.columns} == kept
 
 
 @pytest.mark.parametrize(
