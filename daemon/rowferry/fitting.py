@@ -89,6 +89,20 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> Fit:
     return Fit(table, tuple(made))
 
 
+def change_types(dataset: str, table: TableSchema, standing: Standing) -> Fit:
+    """What changes the types of columns that stand, or keeps them, where every value stays what it is.
+
+    Raises TableStopped where one might not.
+    """
+    table = keep_types(table, standing)
+    changes = list(_changes(table, standing))
+    if loose := [c.column for c in changes if c.loose]:
+        reason = f"its column {loose[0]} cannot get another type without a copy"
+        raise TableStopped("follow a schema change", f"table {table.id}", reason=reason)
+    there = name(dataset, table.there)
+    return Fit(table, (_retyped(there, changes, standing),) if changes else ())
+
+
 def keep_types(table: TableSchema, standing: Standing) -> TableSchema:
     """The table whose columns keep the types that can stay, or must because something depends on them.
 

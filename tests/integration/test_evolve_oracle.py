@@ -78,38 +78,139 @@ def altered(*actions: str, certain: bool | str = True) -> list[Case]:
 
 CERTAIN: Final = [
     *added("a INT", "a INT NOT NULL", "a INT NOT NULL DEFAULT 0", "`a` TINYINT(1) DEFAULT '-5' FIRST"),
-    *added("a TINYINT UNSIGNED NOT NULL DEFAULT 255 AFTER n", "a BIGINT NOT NULL DEFAULT -9223372036854775808"),
-    *added("a BIGINT UNSIGNED DEFAULT 18446744073709551615", "a INT(5) UNSIGNED ZEROFILL NOT NULL DEFAULT 42"),
-    *added("a BOOL NOT NULL DEFAULT TRUE", "a BOOLEAN DEFAULT FALSE", "a MEDIUMINT DEFAULT NULL", "a INT8 NULL"),
-    *added("a VARCHAR(10)", "a VARCHAR(10) NOT NULL", "a VARCHAR(10) NOT NULL DEFAULT 'it''s a '", "a CHAR(3) NOT NULL"),
+    *added(
+        "a TINYINT UNSIGNED NOT NULL DEFAULT 255 AFTER n", "a BIGINT NOT NULL DEFAULT -9223372036854775808"
+    ),
+    *added(
+        "a BIGINT UNSIGNED DEFAULT 18446744073709551615", "a INT(5) UNSIGNED ZEROFILL NOT NULL DEFAULT 42"
+    ),
+    *added(
+        "a BOOL NOT NULL DEFAULT TRUE", "a BOOLEAN DEFAULT FALSE", "a MEDIUMINT DEFAULT NULL", "a INT8 NULL"
+    ),
+    *added(
+        "a VARCHAR(10)",
+        "a VARCHAR(10) NOT NULL",
+        "a VARCHAR(10) NOT NULL DEFAULT 'it''s a '",
+        "a CHAR(3) NOT NULL",
+    ),
     *added("a CHAR(3) DEFAULT 'abc' COMMENT 'x, ) (''', y'", "a VARCHAR(8) CHARACTER SET latin1 DEFAULT 'x'"),
     *added("a VARCHAR(8) COLLATE utf8mb4_bin NOT NULL", "a TEXT", "a TEXT NOT NULL", "a MEDIUMTEXT NOT NULL"),
-    *added("a NCHAR(4) DEFAULT 'n'", "a NATIONAL VARCHAR(4)", "a CHARACTER VARYING(5) DEFAULT ''", "a LONG VARCHAR"),
-    *added("a DATE", "a DATE NOT NULL", "a DATE NOT NULL DEFAULT '0001-01-01'", "a DATE NOT NULL DEFAULT '0000-00-00'"),
-    *added("a DATETIME NOT NULL", "a DATETIME(3) NOT NULL", "a DATETIME NOT NULL DEFAULT '0001-01-01 00:00:00'"),
-    *added("a DATETIME(2) DEFAULT '2024-02-29 23:59:59.99'", "a TIMESTAMP NULL", "a TIMESTAMP(3) NULL DEFAULT NULL"),
-    *added("a TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00'", "a TIME NOT NULL", "a TIME(2) DEFAULT '-838:59:58.25'"),
-    *added("a DECIMAL(10,2) NOT NULL", "a DEC DEFAULT 12", "a NUMERIC(8,3) NOT NULL DEFAULT '-1.5'", "a FIXED(4,4)"),
-    *added("a FLOAT NOT NULL", "a DOUBLE NOT NULL DEFAULT 1.5", "a DOUBLE PRECISION DEFAULT '-3'", "a FLOAT(7,2)"),
-    *added("a ENUM('x','y')", "a SET('a,b','c')''d')", "a BLOB", "a VARBINARY(5) NULL", "a BIT(3)", "a YEAR", "a JSON"),
+    *added(
+        "a NCHAR(4) DEFAULT 'n'",
+        "a NATIONAL VARCHAR(4)",
+        "a CHARACTER VARYING(5) DEFAULT ''",
+        "a LONG VARCHAR",
+    ),
+    *added(
+        "a DATE",
+        "a DATE NOT NULL",
+        "a DATE NOT NULL DEFAULT '0001-01-01'",
+        "a DATE NOT NULL DEFAULT '0000-00-00'",
+    ),
+    *added(
+        "a DATETIME NOT NULL", "a DATETIME(3) NOT NULL", "a DATETIME NOT NULL DEFAULT '0001-01-01 00:00:00'"
+    ),
+    *added(
+        "a DATETIME(2) DEFAULT '2024-02-29 23:59:59.99'",
+        "a TIMESTAMP NULL",
+        "a TIMESTAMP(3) NULL DEFAULT NULL",
+    ),
+    *added(
+        "a TIMESTAMP NOT NULL DEFAULT '0000-00-00 00:00:00'",
+        "a TIME NOT NULL",
+        "a TIME(2) DEFAULT '-838:59:58.25'",
+    ),
+    *added(
+        "a DECIMAL(10,2) NOT NULL",
+        "a DEC DEFAULT 12",
+        "a NUMERIC(8,3) NOT NULL DEFAULT '-1.5'",
+        "a FIXED(4,4)",
+    ),
+    *added(
+        "a FLOAT NOT NULL", "a DOUBLE NOT NULL DEFAULT 1.5", "a DOUBLE PRECISION DEFAULT '-3'", "a FLOAT(7,2)"
+    ),
+    *added(
+        "a ENUM('x','y')",
+        "a SET('a,b','c')''d')",
+        "a BLOB",
+        "a VARBINARY(5) NULL",
+        "a BIT(3)",
+        "a YEAR",
+        "a JSON",
+    ),
     *added("IF NOT EXISTS n INT", "IF NOT EXISTS a INT NOT NULL"),
-    *altered("ADD (a INT, b VARCHAR(3) NOT NULL)", "ADD a INT, ADD b INT AFTER a, ADD c2 INT FIRST", "ADD a INT, ALGORITHM=COPY"),
-    *altered("ADD a INT /* , ADD b INT */ -- c\n", "/*! ADD */ a INT # x", "ADD COLUMN a INT NOT NULL, DROP COLUMN ti"),
-    *altered("DROP COLUMN v", "DROP n, DROP COLUMN `d`", "DROP COLUMN IF EXISTS nothing", "DROP COLUMN MIXED"),
-    *altered("RENAME COLUMN v TO w", "RENAME COLUMN id TO ident", "RENAME COLUMN mixed TO MIXED", "CHANGE v w VARCHAR(20)"),
-    *altered("CHANGE COLUMN n number BIGINT AFTER v", "CHANGE mixed mixed VARCHAR(6)", "MODIFY mixed VARCHAR(7)"),
-    *altered("MODIFY n BIGINT", "MODIFY ti SMALLINT", "MODIFY tu SMALLINT NOT NULL", "MODIFY nu BIGINT", "MODIFY nn INT"),
-    *altered("MODIFY nn INT NOT NULL DEFAULT 7 COMMENT 'a,b' FIRST", "MODIFY id BIGINT NOT NULL", "MODIFY id BIGINT"),
-    *altered("MODIFY v VARCHAR(255)", "MODIFY vn VARCHAR(21)", "MODIFY c CHAR(20)", "MODIFY v TEXT", "MODIFY tx MEDIUMTEXT"),
-    *altered("MODIFY l VARCHAR(20) CHARACTER SET utf8mb4", "MODIFY lt TEXT CHARACTER SET utf8mb4", "MODIFY tt LONGTEXT"),
+    *altered(
+        "ADD (a INT, b VARCHAR(3) NOT NULL)",
+        "ADD a INT, ADD b INT AFTER a, ADD c2 INT FIRST",
+        "ADD a INT, ALGORITHM=COPY",
+    ),
+    *altered(
+        "ADD a INT /* , ADD b INT */ -- c\n",
+        "/*! ADD */ a INT # x",
+        "ADD COLUMN a INT NOT NULL, DROP COLUMN ti",
+    ),
+    *altered(
+        "DROP COLUMN v", "DROP n, DROP COLUMN `d`", "DROP COLUMN IF EXISTS nothing", "DROP COLUMN MIXED"
+    ),
+    *altered(
+        "RENAME COLUMN v TO w",
+        "RENAME COLUMN id TO ident",
+        "RENAME COLUMN mixed TO MIXED",
+        "CHANGE v w VARCHAR(20)",
+    ),
+    *altered(
+        "CHANGE COLUMN n number BIGINT AFTER v", "CHANGE mixed mixed VARCHAR(6)", "MODIFY mixed VARCHAR(7)"
+    ),
+    *altered(
+        "MODIFY n BIGINT",
+        "MODIFY ti SMALLINT",
+        "MODIFY tu SMALLINT NOT NULL",
+        "MODIFY nu BIGINT",
+        "MODIFY nn INT",
+    ),
+    *altered(
+        "MODIFY nn INT NOT NULL DEFAULT 7 COMMENT 'a,b' FIRST",
+        "MODIFY id BIGINT NOT NULL",
+        "MODIFY id BIGINT",
+    ),
+    *altered(
+        "MODIFY v VARCHAR(255)",
+        "MODIFY vn VARCHAR(21)",
+        "MODIFY c CHAR(20)",
+        "MODIFY v TEXT",
+        "MODIFY tx MEDIUMTEXT",
+    ),
+    *altered(
+        "MODIFY l VARCHAR(20) CHARACTER SET utf8mb4",
+        "MODIFY lt TEXT CHARACTER SET utf8mb4",
+        "MODIFY tt LONGTEXT",
+    ),
     *altered("MODIFY u3 VARCHAR(9) CHARACTER SET utf8mb4", "MODIFY l VARCHAR(30) CHARSET latin1"),
-    *altered("MODIFY de DECIMAL(9,2)", "MODIFY de DECIMAL(12,4)", "MODIFY dt DATETIME(3)", "MODIFY tm TIME(6)"),
+    *altered(
+        "MODIFY de DECIMAL(9,2)", "MODIFY de DECIMAL(12,4)", "MODIFY dt DATETIME(3)", "MODIFY tm TIME(6)"
+    ),
     *altered("MODIFY ts TIMESTAMP(2) NULL", "MODIFY d DATETIME", "MODIFY dn DATETIME(3) NOT NULL"),
-    *altered("MODIFY e ENUM('a','b','c')", "MODIFY s SET('x','y','z')", "MODIFY vb VARBINARY(20)", "MODIFY bl MEDIUMBLOB"),
-    *altered("ALTER COLUMN n SET DEFAULT 5", "ALTER n DROP DEFAULT", "ENGINE=InnoDB", "ENGINE = MyISAM ROW_FORMAT=DYNAMIC"),
-    *altered("ADD INDEX more (v(5), n)", "ADD FULLTEXT KEY (tx)", "DROP INDEX plain", "ADD UNIQUE only_one (id, n)"),
-    *altered("COMMENT='a', AUTO_INCREMENT=7", "DEFAULT CHARSET=latin1", "ADD CONSTRAINT small CHECK (id < 99)"),
-    *altered("CONVERT TO CHARACTER SET utf8mb4", "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "FORCE"),
+    *altered(
+        "MODIFY e ENUM('a','b','c')",
+        "MODIFY s SET('x','y','z')",
+        "MODIFY vb VARBINARY(20)",
+        "MODIFY bl MEDIUMBLOB",
+    ),
+    *altered(
+        "ALTER COLUMN n SET DEFAULT 5",
+        "ALTER n DROP DEFAULT",
+        "ENGINE=InnoDB",
+        "ENGINE = MyISAM ROW_FORMAT=DYNAMIC",
+    ),
+    *altered(
+        "ADD INDEX more (v(5), n)", "ADD FULLTEXT KEY (tx)", "DROP INDEX plain", "ADD UNIQUE only_one (id, n)"
+    ),
+    *altered(
+        "COMMENT='a', AUTO_INCREMENT=7", "DEFAULT CHARSET=latin1", "ADD CONSTRAINT small CHECK (id < 99)"
+    ),
+    *altered(
+        "CONVERT TO CHARACTER SET utf8mb4", "CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "FORCE"
+    ),
     *altered("DISABLE KEYS", "RENAME INDEX plain TO plainer", "ADD KEY a (n), ADD a INT"),
     Case("TRUNCATE TABLE {t}"),
     Case("CREATE INDEX more ON {t} (n)", engine="MyISAM"),
@@ -241,7 +342,9 @@ def test_what_is_certain(seen: list[Seen], source: RunningServer) -> None:
     """Neither more nor less; and a server refuses only what another product alone has."""
     assert len(CERTAIN) >= 60
     wrong = []
-    open("/tmp/refused_"+source.spec.version,"w").write("\n".join(f"{e.refused} {e.case.certain} {e.case.statement}" for e in seen if e.refused))
+    open("/tmp/refused_" + source.spec.version, "w").write(
+        "\n".join(f"{e.refused} {e.case.certain} {e.case.statement}" for e in seen if e.refused)
+    )
     for each in seen:
         if each.refused:
             continue
