@@ -552,7 +552,7 @@ def test_comments_that_a_server_does_not_execute_are_plain_in_the_binlog(source:
         with database.connect() as connection, connection.cursor() as cursor:
             is_mysql = source.spec.product == "mysql"
             cursor.execute("SHOW BINARY LOG STATUS" if is_mysql else "SHOW MASTER STATUS")
-            file, position = cursor.fetchone()[:2]
+            [(file, position, *_)] = cursor.fetchall()
             cursor.execute("CREATE TABLE t (id INT PRIMARY KEY)")
             cursor.execute("ALTER TABLE t ADD a INT /*!99999 , ADD b INT */ /*!50100 , ADD c INT */")
             cursor.execute(f"SHOW BINLOG EVENTS IN '{file}' FROM {position}")
