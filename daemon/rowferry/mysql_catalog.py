@@ -29,6 +29,9 @@ _MAX_READINGS: Final = 10
 _TABLES: Final = """
 SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
+_GENERATED: Final = """
+SELECT COUNT(*) FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COALESCE(GENERATION_EXPRESSION, '') <> ''"""
 _NAMES: Final = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 _COLUMNS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH,
@@ -90,6 +93,12 @@ def folds_table_names(connection: Connection[Any]) -> bool:
     """
     [(value,)] = query(connection, "SELECT @@lower_case_table_names")
     return bool(int(value))
+
+
+def has_generated_columns(connection: Connection[Any], table: TableId) -> bool:
+    """Whether some column is computed of others. Raises what `mysql_source.query` raises."""
+    [(number,)] = query(connection, _GENERATED, (table.database, table.name))
+    return bool(number)
 
 
 def read_tables(

@@ -186,7 +186,7 @@ def test_statements_are_written_down_without_secrets(mariadb_ferry: Ferry) -> No
     )
     told = {table: (statement, *rest) for table, statement, *rest in rows}
     assert "Jane" not in str(rows)
-    assert told["made"][0].startswith("CREATE TABLE made")
+    assert told["made"][0].startswith("CREATE TABLE")
     assert told["pet"] == (
         "ALTER TABLE pet COMMENT='x', ADD c int /* why */ DEFAULT 3",
         True,
