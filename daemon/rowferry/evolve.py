@@ -52,7 +52,8 @@ def evolve(
 
     table: the layout that the rows have. now: the catalogue's, perhaps as later statements made it, with
     the policies and names of the settings; None to take the statement at its word. computed: whether the
-    table may have generated columns: those may be made of a column whose text, bytes or collation change.
+    table may have generated columns (`mysql_catalog.computed_tables`): those may be made of a column whose
+    text, bytes or collation change.
     """
     try:
         return _evolved(change, table, now, computed)

@@ -42,6 +42,9 @@ _CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows witho
 _VERSIONED_BY_TRANSACTION: Final = (
     "the source logs changes of tables with transaction-precise versioning as statements"
 )
+_COMPUTED: Final = """
+SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION <> ''"""
 _ROW_ENDS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
@@ -119,6 +122,11 @@ def read_tables(
             break
         found = again
     return found
+
+
+def computed_tables(connection: Connection[Any], database: str) -> frozenset[str]:
+    """The names of tables that have generated columns now. Raises what `mysql_source.query` raises."""
+    return frozenset(str(name) for (name,) in query(connection, _COMPUTED, (database,)))
 
 
 def _read_once(

@@ -21,7 +21,7 @@ from rowferry.alterations import read_change
 from rowferry.convert import select_expression
 from rowferry.evolve import Evolution, evolve
 from rowferry.filled import for_postgres
-from rowferry.mysql_catalog import read_tables
+from rowferry.mysql_catalog import computed_tables, read_tables
 from rowferry.mysql_source import connect_for_copy, query
 from rowferry.policies import select_column
 from rowferry.settings import SourceSettings, TableSettings
@@ -533,12 +533,14 @@ def test_a_generated_column_may_be_made_of_a_columns_text(source: RunningServer)
         database.run(
             "CREATE TABLE t (id INT PRIMARY KEY, d DECIMAL(5,1), g VARCHAR(20) AS (CONCAT('x', d)) VIRTUAL)",
             "INSERT INTO t (id, d) VALUES (1, 1.5)",
+            "CREATE TABLE plain (id INT PRIMARY KEY)",
         )
         statement = "ALTER TABLE t MODIFY d DECIMAL(7,3)"
         with database.connect() as connection:
             before = _catalogue(connection, database.name)["t"]
             database.run(statement)
             after = _catalogue(connection, database.name)["t"]
+            assert computed_tables(connection, database.name) == {"t"}
         assert database.rows("SELECT g FROM t") == [("x1.500",)]
         change = read_change(statement)
         assert change is not None

@@ -252,10 +252,29 @@ STATEMENTS = [
     "CREATE UNIQUE INDEX i ON patient (a(10))",
     "TRUNCATE TABLE patient",
 ]
-PIECES = st.sampled_from(
-    ["\0", "a", "'", '"', "`", "\\", "/*", "*/", "/*!", "/*M!", "--", "-- ", "\n", "(", ")", ",", ";", ".", "5"]
-    + [" ", "é", "#", "COMMENT", "DEFAULT", "IGNORE", "RENAME", "TO", "''", "NULL", "KEY", "0x1", "1e5"]
-)  # fmt: skip
+SIGNS = [
+    "\0",
+    "'",
+    '"',
+    "`",
+    "\\",
+    "/*",
+    "*/",
+    "/*!",
+    "/*M!",
+    "--",
+    "-- ",
+    "#",
+    "\n",
+    "(",
+    ")",
+    ",",
+    ";",
+    ".",
+    " ",
+]
+WORDS = ["a", "5", "0x1", "1e5", "é", "COMMENT", "DEFAULT", "IGNORE", "RENAME", "TO", "''", "NULL", "KEY"]
+PIECES = st.sampled_from(SIGNS + WORDS)
 
 
 @given(
