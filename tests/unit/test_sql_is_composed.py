@@ -41,7 +41,8 @@ ALLOWED = {
     r"|same_key",
     "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
     "requests": r"name\(.*\)|where",
-    "fitting": r"there|part|index|whole|again|kind|columns|same|nothing|name\(.*\)",
+    "fitting": r"there|part|index|whole|again|kind|columns|same|nothing|name\(.*\)"
+    r"|column|value|change\.wanted|_NEW\[column\]|', '\.join\(parts\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
