@@ -36,8 +36,7 @@ class SourceView:
 
     catalogue: reads the tables whose names pass, as they are now. names: of all tables, also of those that
     are not selected. head: where the binlog ends now. rules: how changes are followed. folds_names: whether
-    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0). computed:
-    whether the table of that name has generated columns.
+    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0).
     """
 
     catalogue: Catalogue
@@ -45,7 +44,6 @@ class SourceView:
     head: Callable[[], BinlogPosition]
     rules: SchemaSettings = SchemaSettings()
     folds_names: bool = False
-    computed: Callable[[str], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +207,7 @@ class SchemaFollower:
         """The change without a copy, or why it needs one."""
         if record.status is TableStatus.DROPPED:
             return "the table is there again"
-        name = record.table.id.name
-        computed = now is None or self._view.computed(name) or not _has_all(now, record.table)
-        after = evolve(certain, record.table, now, computed=computed)
+        after = evolve(certain, record.table, now)
         if isinstance(after, str):
             return after
         same = same_layout(record.table, after.table)
@@ -222,7 +218,7 @@ class SchemaFollower:
             return self._noted(record, after.table)
         if self._rules.changes == "hold" and not same:
             return hold(self._book.dataset, record, diff(record.table, after.table).describe())
-        if name in self._set_aside() and not after.truncated:
+        if record.table.id.name in self._set_aside() and not after.truncated:
             return "some of its rows are set aside"
         standing = read_table(self._session, self._book.dataset, record.table.there)
         drop = self._rules.dropped_columns == "drop"
@@ -269,11 +265,6 @@ class SchemaFollower:
     def _fits(self, name: str, table: str) -> bool:
         globs = (g.lower().replace("{table}", table) for g in self._rules.rebuild_names)
         return any(fnmatchcase(name, glob) for glob in globs)
-
-
-def _has_all(now: TableSchema, before: TableSchema) -> bool:
-    """Whether every column is still there: one that is not may have been a generated one."""
-    return {c.name for c in before.columns} <= {c.name for c in now.columns}
 
 
 def _read_otherwise(before: TableSchema, after: TableSchema, now: TableSchema | None) -> bool:

@@ -29,9 +29,6 @@ _MAX_READINGS: Final = 10
 _TABLES: Final = """
 SELECT TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
 WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
-_GENERATED: Final = """
-SELECT COUNT(*) FROM information_schema.COLUMNS
-WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s AND COALESCE(GENERATION_EXPRESSION, '') <> ''"""
 _NAMES: Final = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 _COLUMNS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH,
@@ -44,7 +41,7 @@ _VERSIONED_BY_TRANSACTION: Final = (
 )
 _COMPUTED: Final = """
 SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS
-WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION <> ''"""
+WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION <> ''{only}"""
 _ROW_ENDS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
@@ -98,12 +95,6 @@ def folds_table_names(connection: Connection[Any]) -> bool:
     return bool(int(value))
 
 
-def has_generated_columns(connection: Connection[Any], table: TableId) -> bool:
-    """Whether some column is computed of others. Raises what `mysql_source.query` raises."""
-    [(number,)] = query(connection, _GENERATED, (table.database, table.name))
-    return bool(number)
-
-
 def read_tables(
     connection: Connection[Any],
     database: str,
@@ -124,11 +115,6 @@ def read_tables(
     return found
 
 
-def computed_tables(connection: Connection[Any], database: str) -> frozenset[str]:
-    """The names of tables that have generated columns now. Raises what `mysql_source.query` raises."""
-    return frozenset(str(name) for (name,) in query(connection, _COMPUTED, (database,)))
-
-
 def _read_once(
     connection: Connection[Any],
     database: str,
@@ -145,13 +131,15 @@ def _read_once(
     columns = _columns(connection, database, only, parameters)
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
+    computed = {n for (n,) in query(connection, _COMPUTED.format(only=only), (database, *parameters))}
     found = {}
     for name, engine, _ in rows:
         if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
             obstacle = _CASCADING if name.lower() in cascading else ""
-            found[table] = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
+            made = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
+            found[table] = replace(made, computed=name in computed)
     versioned = [TableId(database, name) for name, _, kind in rows if kind == "SYSTEM VERSIONED"]
     return found | _versioned(connection, database, found, versioned)
 

@@ -7,7 +7,7 @@ it has not seen, so a column's character set is taken to be utf8mb4 where the st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Final
@@ -20,8 +20,6 @@ from rowferry.destination import LOAD_ID, LOADED_AT, Session, columns_of, connec
 from rowferry.errors import RowferryError, TableStopped, UsageError
 from rowferry.evolve import evolve
 from rowferry.layout_changes import in_place
-from rowferry.mysql_catalog import has_generated_columns
-from rowferry.mysql_source import connect as connect_source
 from rowferry.settings import Settings
 from rowferry.standing import Standing, StandingColumn, read_table
 from rowferry.table_schema import TableId
@@ -53,20 +51,18 @@ def plan(settings: Settings, text: str) -> list[Step]:
     if not statements:
         raise UsageError("plan", reason="there is no statement that can be read")
     dataset = settings.destination.dataset
-    with closing(connect(settings.destination)) as session, connect_source(settings.source) as control:
+    with closing(connect(settings.destination)) as session:
         if not has_copy(session, dataset):
             raise RowferryError("plan", f"dataset {dataset}", reason="nothing was copied yet")
-        planner = _Planner(settings, session, lambda table: has_generated_columns(control, table))
+        planner = _Planner(settings, session)
         return [step for statement in statements for step in planner.steps(statement)]
 
 
 class _Planner:
     """The records, and what stands in Postgres, as the statements so far would leave them."""
 
-    def __init__(self, settings: Settings, session: Session, computed: Callable[[TableId], bool]) -> None:
-        """computed: whether a table has generated columns."""
+    def __init__(self, settings: Settings, session: Session) -> None:
         self._settings = settings
-        self._computed = computed
         self._rules = settings.schema_rules
         self._session = session
         self._dataset = settings.destination.dataset
@@ -96,7 +92,7 @@ class _Planner:
             return Step(statement, table.name, "nothing", f"the table is {record.status.value}")
         if read is None:
             return self._uncertain(statement, record, "its effect is not certain")
-        after = evolve(read, record.table, None, computed=self._computed(table))
+        after = evolve(read, record.table, None)
         if isinstance(after, str):
             return self._uncertain(statement, record, after)
         standing = self._standing.get(table) or read_table(self._session, self._dataset, record.table.there)

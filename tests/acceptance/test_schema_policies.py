@@ -114,7 +114,9 @@ def test_held_tables_wait_for_a_person(mariadb_ferry: Ferry) -> None:
         assert changes(ferry) == [("in place", "done"), ("hold", "held"), ("nothing", "done")]
         waited = ferry.run("status", "--wait-for", "now", "--timeout", "30", **hold)
         assert (waited.returncode, "schema apply pet" in waited.stderr) == (1, True)
-        assert "schema apply pet" in json.dumps(json.loads(ferry.run("schema", "--json", "pet", **hold).stdout))
+        assert "schema apply pet" in json.dumps(
+            json.loads(ferry.run("schema", "--json", "pet", **hold).stdout)
+        )
         applied = ferry.run("schema", "apply", "pet", **hold)
         assert applied.returncode == 0, applied.stderr
         ferry.assert_equal()

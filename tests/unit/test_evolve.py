@@ -36,7 +36,7 @@ def made(
     """Of an ALTER TABLE."""
     change = read_change(f"ALTER TABLE t {actions}")
     assert change is not None
-    return evolve(change, before, now, computed=computed)
+    return evolve(change, replace(before, computed=computed), now)
 
 
 def certain(actions: str, now: TableSchema | None, before: TableSchema = BEFORE) -> Evolution:
