@@ -36,7 +36,7 @@ class SourceView:
 
     catalogue: reads the tables whose names pass, as they are now. names: of all tables, also of those that
     are not selected. head: where the binlog ends now. rules: how changes are followed. folds_names: whether
-    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0).
+    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0). is_gone: whether a table is surely not there, and not only out of sight.
     """
 
     catalogue: Catalogue
@@ -44,6 +44,7 @@ class SourceView:
     head: Callable[[], BinlogPosition]
     rules: SchemaSettings = SchemaSettings()
     folds_names: bool = False
+    is_gone: Callable[[TableId], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,8 @@ class SchemaFollower:
         dataset, rules = self._book.dataset, self._rules
         if now is None:
             standing = read_table(self._session, dataset, record.table.there)
-            return dropped(dataset, record, standing, drop=rules.dropped_tables == "drop")
+            drop = rules.dropped_tables == "drop" and self._view.is_gone(record.table.id)
+            return dropped(dataset, record, standing, drop=drop)
         change = diff(record.table, now)
         if rules.changes == "hold" and not change.empty:
             return hold(dataset, record, change.describe())

@@ -223,6 +223,8 @@ def at_start(
     person.
     """
     status = record.status
+    if now is None and status is TableStatus.COPYING:
+        return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
     if now is None or status is TableStatus.STOPPED or (status is TableStatus.HELD and holds):
         return None
     if status in (TableStatus.HELD, TableStatus.DROPPED):
