@@ -56,24 +56,26 @@ def run(
     done: Callable[[int], None] = lambda _: None,
     *,
     rate: float | None = None,
+    parallel_rate: float | None = None,
 ) -> None:
     """Send the steps in order; `done` hears the number of steps after each.
 
     connect: opens a connection to the database, for a user who may do everything in it.
-    rate: steps a second at most; None for as many as the server takes.
+    rate: steps a second at most; None for as many as the server takes. parallel_rate: the same of the
+    statements of a parallel step, over all connections.
     Raises pymysql.err.Error if a statement fails; one that met a lock fails after ten attempts.
     """
     with closing(connect()) as connection:
         _prepare(connection)
-        started = time.monotonic()
+        pace = _Pace(rate)
         for number, step in enumerate(steps, 1):
             if step.parallel:
-                _send_in_parallel(connect, step.statements)
+                _send_in_parallel(connect, step.statements, parallel_rate)
+                pace = _Pace(rate)
             else:
-                _send(connection, step.statements)
+                _send(connection, step.statements, _Pace(None))
             done(number)
-            if rate is not None:
-                time.sleep(max(0.0, started + number / rate - time.monotonic()))
+            pace.wait()
 
 
 def _prepare(connection: Connection) -> None:
@@ -82,18 +84,33 @@ def _prepare(connection: Connection) -> None:
         prepare_session(cursor)
 
 
-def _send_in_parallel(connect: Callable[[], Connection], statements: Sequence[str]) -> None:
+class _Pace:
+    """Keeps a loop from going faster than `rate` rounds a second; None: as fast as it can."""
+
+    def __init__(self, rate: float | None) -> None:
+        self._rate, self._started, self._rounds = rate, time.monotonic(), 0
+
+    def wait(self) -> None:
+        """Called at the end of a round."""
+        self._rounds += 1
+        if self._rate is not None:
+            time.sleep(max(0.0, self._started + self._rounds / self._rate - time.monotonic()))
+
+
+def _send_in_parallel(
+    connect: Callable[[], Connection], statements: Sequence[str], rate: float | None
+) -> None:
     def send(part: Sequence[str]) -> None:
         with closing(connect()) as connection:
             _prepare(connection)
-            _send(connection, part)
+            _send(connection, part, _Pace(rate / REBUILD_CONNECTIONS if rate else None))
 
     parts = [statements[number::REBUILD_CONNECTIONS] for number in range(REBUILD_CONNECTIONS)]
     with ThreadPoolExecutor(REBUILD_CONNECTIONS) as pool:
         list(pool.map(send, parts))
 
 
-def _send(connection: Connection, statements: Sequence[str]) -> None:
+def _send(connection: Connection, statements: Sequence[str], pace: _Pace) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             for attempt in range(1, _ATTEMPTS + 1):
@@ -103,3 +120,4 @@ def _send(connection: Connection, statements: Sequence[str]) -> None:
                 except pymysql.err.OperationalError as error:
                     if error.args[0] not in (_LOCK_WAIT_TIMEOUT, _DEADLOCK) or attempt == _ATTEMPTS:
                         raise
+            pace.wait()
