@@ -17,7 +17,7 @@ from rowferry.book import adopt
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, has_tracking_tables, read_tables
 from rowferry.copy_read import table_sizes
 from rowferry.destination import Session, connect, is_locked
-from rowferry.errors import ExitCode, LockHeld, TableStopped, UsageError
+from rowferry.errors import ExitCode, LockHeld, RowferryError, TableStopped, UsageError
 from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import connect as connect_source
 from rowferry.mysql_source import connect_for_copy
@@ -66,6 +66,24 @@ def resync(settings: Settings, tables: Sequence[str], *, dry_run: bool, yes: boo
             return _ask(settings, session, scope)
     mark_for_copy(settings, tables)
     return Pipeline(settings, until_caught_up=True, required=tables or None).run()
+
+
+def apply_changes(settings: Settings, tables: Sequence[str]) -> ExitCode:
+    """Let tables go on that wait because their layout changed. Raises RowferryError for any other table."""
+    dataset = settings.destination.dataset
+    with closing(connect(settings.destination)) as session:
+        known = read_tables(session, dataset) if has_copy(session, dataset) else {}
+    for name in tables:
+        if name not in known:
+            raise unknown_table("apply", name)
+        if known[name].status is not TableStatus.HELD:
+            raise RowferryError(
+                "apply a schema change",
+                f"table {name}",
+                reason=f"nothing waits: it is {known[name].status.value}",
+                hint="`rowferry resync` copies a table again",
+            )
+    return resync(settings, tables, dry_run=False, yes=True)
 
 
 def _scope(settings: Settings, session: Session, tables: Sequence[str]) -> Scope:

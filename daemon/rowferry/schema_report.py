@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rowferry.book import adopt, reconcile
+from rowferry.book import Check, adopt
 from rowferry.checkpoint import TableRecord, TableStatus
 from rowferry.destination import (
     LOAD_ID,
@@ -21,11 +21,14 @@ from rowferry.destination import (
     same_type,
 )
 from rowferry.errors import TableStopped
+from rowferry.layout_changes import at_start
+from rowferry.position import BinlogPosition
 from rowferry.standing import Standing
 from rowferry.table_schema import SchemaDiff, TableSchema, diff
 
 METADATA = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
 _WHEN = "at the next start, or when a running daemon comes to the change"
+_NOWHERE = BinlogPosition("", 0, None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,8 @@ class TableReport:
     """One table. state: as in `_rowferry_tables`, "" if the table is not known there.
 
     ddl: the statements that Rowferry makes it with; empty if it cannot (then `cannot` says why) or if the
-    source has no such table. next_start: "make", "copy", "stop", "note", "forget" or "nothing"; reason: why.
+    source has no such table. next_start: "make", "copy", "follow", "hold", "stop", "note", "forget" or
+    "nothing"; reason: why.
     """
 
     name: str
@@ -67,7 +71,8 @@ class TableReport:
 class Sides:
     """What is known of one table. now: at the source. record: Rowferry's. selected: by the settings.
 
-    standing: the tables of the dataset in Postgres, all of them.
+    standing: the tables of the dataset in Postgres, all of them. wanted: the record's layout with the present
+    settings, if there is a record. holds: whether changed layouts wait for a person.
     """
 
     dataset: str
@@ -76,6 +81,8 @@ class Sides:
     record: TableRecord | None
     standing: Mapping[str, Standing]
     selected: bool = True
+    wanted: TableSchema | None = None
+    holds: bool = False
 
     @property
     def state(self) -> str:
@@ -118,10 +125,13 @@ def next_start(sides: Sides) -> tuple[str, str]:
         standing = sides.there(now) or Standing()
         decision = adopt(sides.dataset, now, standing, "")
         return ("make" if decision.copy else "stop"), decision.reason
-    change = reconcile(sides.dataset, record, now, "", rows_kept=True)
+    wanted = sides.wanted or record.table
+    change = at_start(sides.dataset, record, now, wanted, _NOWHERE, "", holds=sides.holds)
     if change is None:
         return "nothing", ""
-    if change.copy:
+    if isinstance(change, Check):
+        return ("hold" if sides.holds else "follow"), "its layout changed at the source"
+    if change.until is not None:
         return "copy", change.reason
     stops = change.record.status is TableStatus.STOPPED
     return ("stop" if stops else "note"), change.reason
@@ -154,16 +164,22 @@ def _gone(record: TableRecord) -> Difference:
     return Difference("table_gone", "source", "the account sees no such table at the source", remedy)
 
 
+def _followed(sides: Sides, action: str) -> str:
+    """What becomes of a changed layout."""
+    resync = f"{_mend(sides)}, which goes on with the new layout"
+    ways = {
+        "copy": f"the table is copied again, in place, {_WHEN}",
+        "follow": f"it is followed in place, or by copying the table again, {_WHEN}",
+        "hold": f"the table waits for `rowferry schema apply {sides.name}` {_WHEN}",
+        "note": f"it is followed without a copy {_WHEN}",
+        "stop": f"the table stops {_WHEN}; then {resync}",
+    }
+    return ways.get(action, resync)
+
+
 def _layout(sides: Sides, record: TableRecord, now: TableSchema, action: str) -> Iterator[Difference]:
     change = diff(record.table, now)
-    remedy = f"{_mend(sides)}, which goes on with the new layout"
-    if action == "copy":
-        follows = "it is added in Postgres and the table" if change.only_added else "the table is"
-        remedy = f"{follows} copied again {_WHEN}"
-    elif action == "note":
-        remedy = f"it is followed without a copy {_WHEN}"
-    elif action == "stop":
-        remedy = f"the table stops {_WHEN}; then {remedy}"
+    remedy = _followed(sides, action)
     for c in change.added:
         yield Difference("column_added", "source", f"column {c.name} added at the source", remedy, c.name)
     for c in change.dropped:
