@@ -43,7 +43,7 @@ ALTER TABLE operatory ENGINE=InnoDB
 ALTER TABLE operatory MODIFY ItemOrder int NOT NULL DEFAULT 0
 ALTER TABLE clinic ADD ExternalID bigint NOT NULL, ADD SmsText text NOT NULL AFTER Phone
 ALTER TABLE clinic ENGINE=InnoDB
-ALTER TABLE clinic MODIFY SmsContractDate date NULL
+ALTER TABLE clinic MODIFY SmsContractDate datetime NULL
 ALTER TABLE schedule ADD INDEX (SchedDate), ADD INDEX (ProvNum)
 ALTER TABLE schedule ADD Ops varchar(255) DEFAULT NULL
 ALTER TABLE payment ADD IsCcCompleted tinyint NOT NULL DEFAULT 1
