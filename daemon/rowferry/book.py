@@ -14,8 +14,10 @@ from itertools import count
 from rowferry.changes import Statement
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
 from rowferry.destination import (
+    LOAD_ID,
+    LOADED_AT,
     columns_of,
-    differences,
+    same_type,
 )
 from rowferry.errors import TableStopped
 from rowferry.fitting import make_fit
@@ -156,15 +158,12 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
     try:
         columns_of(table)
         _require_own(table, standing)
-        if problem := differences(standing.types, table):
-            there, name = table.there, table.id.name
-            hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
-            raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
-        ddl = make_fit(dataset, table, standing)
+        _require_made_here(table, standing)
+        fit = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
     reason = "from its start, in place" if standing.columns else "new table"
-    return replace(_copied(dataset, table, ddl, load_id, reason), made=not standing.columns)
+    return replace(_copied(dataset, fit.table, fit.statements, load_id, reason), made=not standing.columns)
 
 
 def _require_own(table: TableSchema, standing: Standing) -> None:
@@ -180,6 +179,23 @@ def _require_own(table: TableSchema, standing: Standing) -> None:
         hint=f"Give tables.rename.{name} another name, or drop {there} in the destination;"
         f" then run `rowferry resync {name}`",
     )
+
+
+def _require_made_here(table: TableSchema, standing: Standing) -> None:
+    """Raise TableStopped for a table of other types that neither says whose it is nor has our columns."""
+    if standing.owner or not standing.columns or {LOADED_AT, LOAD_ID} & set(standing.columns):
+        return
+    for column, kind in columns_of(table):
+        found = standing.types.get(column, kind)
+        if found != kind and not same_type(found, kind):
+            raise TableStopped(
+                "copy",
+                f"table {table.id}",
+                reason=f"column {column} is {found} in the destination, {kind} is needed, in a table"
+                " that Rowferry did not make",
+                hint=f'Drop "{table.there}" in the destination, or give tables.rename.{table.id.name} another'
+                f" name; then run `rowferry resync {table.id.name}`",
+            )
 
 
 def stop(dataset: str, record: TableRecord, error: str, policy: str = "") -> Decision:

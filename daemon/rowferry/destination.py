@@ -349,12 +349,3 @@ def ddl(text: str) -> Statement:
 def same_type(found: str, kind: str) -> bool:
     """Whether a type as Postgres prints it is the one that `columns_of` gives."""
     return found == kind.replace("varchar", "character varying")
-
-
-def differences(existing: dict[str, str], table: TableSchema) -> str:
-    """Which column of an existing destination table has another type than the source's; "" if none."""
-    for column, kind in columns_of(table):
-        found = existing.get(column)
-        if found is not None and not same_type(found, kind):
-            return f"column {column} is {found} in the destination, {kind} is needed"
-    return ""

@@ -179,7 +179,7 @@ def _time(text: str, kind: ColumnType) -> str | None:
         return None
     if match[1] and not text.strip("-0:."):
         return None
-    return None if int(match[2]) == _MOST_HOURS and match[3] and match[3].strip("0") else text
+    return None if "838:59:59." in text and (match[3] or "").strip("0") else text
 
 
 _READERS: Final[dict[str, Callable[[str, ColumnType], str | None]]] = {

@@ -20,12 +20,12 @@ from rowferry.checkpoint import TableRecord, TableStatus, save_table
 from rowferry.ddl import DdlEffect, effect
 from rowferry.destination import Session
 from rowferry.evolve import evolve
-from rowferry.layout_changes import LOCKED_SECONDS, doubt, dropped, hold, in_place, same_layout, with_kept
+from rowferry.layout_changes import LOCKED_SECONDS, doubt, dropped, hold, in_place, same_layout
 from rowferry.position import BinlogPosition
 from rowferry.schema_log import WAITING, note_change, settle_changes
 from rowferry.settings import SchemaSettings
 from rowferry.standing import read_table
-from rowferry.table_schema import TableId, TableSchema, diff
+from rowferry.table_schema import TableId, TableSchema, diff, with_kept
 
 Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
 

@@ -28,23 +28,11 @@ from rowferry.destination import (
 )
 from rowferry.errors import TableStopped
 from rowferry.evolve import Evolution
+from rowferry.fitting import change_types
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import forget_entries
 from rowferry.standing import Standing
-from rowferry.table_schema import SchemaDiff, TableSchema, diff
-
-
-def with_kept(before: TableSchema, now: TableSchema) -> TableSchema:
-    """Interim."""
-    return now
-
-
-def keep_or_change(
-    dataset: str, table: TableSchema, standing: Standing
-) -> tuple[TableSchema, list[Statement]]:
-    """Interim."""
-    return table, []
-
+from rowferry.table_schema import SchemaDiff, TableSchema, diff, with_kept
 
 LOCKED_SECONDS: Final = 2.0
 """A table whose destination somebody else has locked is tried again after this time."""
@@ -78,8 +66,8 @@ def dropped(dataset: str, record: TableRecord, standing: Standing, *, drop: bool
         return None
     error, statements = "dropped or renamed at the source; its last rows are kept", list[Statement]()
     if drop and standing.columns:
-        if ():
-            error = f"{error}, since {', '.join(())} depends on them"
+        if uses := sorted({use for uses in standing.blockers.values() for use in uses}):
+            error = f"{error}, since this depends on them: {', '.join(uses)}"
         elif standing.owner == str(record.table.id):
             error = "dropped or renamed at the source, and here"
             statements = [ddl(f"DROP TABLE {name(dataset, record.table.there)}")]
@@ -100,18 +88,18 @@ def in_place(
     table = with_kept(record.table, after.table)
     try:
         kinds = dict(columns_of(table))
-        table, retyping = _retyped(dataset, record.table, table, after, standing)
+        fit = change_types(dataset, table, _renamed(record.table, after, standing))
     except TableStopped as error:
-        return stop(dataset, record, str(error))
+        return error.reason
     emptied = (ddl(f"DELETE FROM {there}"), forget_entries(dataset, [record.table.id.name]))
     statements = list(emptied) if after.truncated else []
     for old, new in _renames(record.table, after):
         statements.append(ddl(f"ALTER TABLE {there} RENAME COLUMN {name(old)} TO {name(new)}"))
     for filled in after.added:
         statements += _add(there, filled.column.there, kinds[filled.column.there], filled.value)
-    statements += retyping
+    statements += fit.statements
     statements += _drop(there, record.table, after, standing) if drop_columns else []
-    changed = replace(record, table=table)
+    changed = replace(record, table=fit.table)
     return Decision(
         changed, (*statements, save_table(dataset, changed)), reason=describe(record.table, after)
     )
@@ -164,22 +152,20 @@ def _add(there: str, column: str, kind: str, value: str | None) -> Sequence[Stat
     return made
 
 
-def _retyped(
-    dataset: str, before: TableSchema, table: TableSchema, after: Evolution, standing: Standing
-) -> tuple[TableSchema, list[Statement]]:
-    """The table with the types that its destination columns keep, and what changes the others."""
-    new_names = dict(_renames(before, after))
-    now = replace(
+def _renamed(before: TableSchema, after: Evolution, standing: Standing) -> Standing:
+    """What stands once the columns have their new names."""
+    names = dict(_renames(before, after))
+    return replace(
         standing,
-        columns={new_names.get(n, n): c for n, c in standing.columns.items()},
+        columns={names.get(n, n): c for n, c in standing.columns.items()},
+        blockers={names.get(n, n): b for n, b in standing.blockers.items()},
     )
-    return keep_or_change(dataset, table, now)
 
 
 def _drop(there: str, before: TableSchema, after: Evolution, standing: Standing) -> list[Statement]:
     """Dropped columns on which nothing depends."""
     gone = [c.there for c in before.columns if c.name in after.dropped]
-    return [ddl(f"ALTER TABLE {there} DROP COLUMN {name(c)}") for c in gone]
+    return [ddl(f"ALTER TABLE {there} DROP COLUMN {name(c)}") for c in gone if c not in standing.blockers]
 
 
 def commit(

@@ -16,7 +16,7 @@ from typing import Final
 from rowferry.book import adopt
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, has_tracking_tables, read_tables
 from rowferry.copy_read import table_sizes
-from rowferry.destination import Session, connect, is_locked
+from rowferry.destination import Session, columns_of, connect, is_locked, same_type
 from rowferry.errors import ExitCode, LockHeld, RowferryError, TableStopped, UsageError
 from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import connect as connect_source
@@ -138,6 +138,10 @@ def _fate(session: Session, dataset: str, scope: Scope, name: str) -> str:
         return f"{parts[0]}, into a new table"
     if missing := [c.there for c in table.columns if c.there not in standing.columns]:
         parts.append(f"adding column {', '.join(missing)}")
+    kinds = columns_of(decision.record.table)
+    types = standing.types
+    if changed := [c for c, kind in kinds if c in types and not same_type(types[c], kind)]:
+        parts.append(f"changing the type of column {', '.join(changed)}")
     if table.key and frozenset(table.as_destination().key) not in standing.keys:
         parts.append("giving it back its key")
     return f"{', '.join(parts)}, in place"

@@ -7,26 +7,20 @@ asked of the book, which decides it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rowferry.book import Check, adopt
 from rowferry.checkpoint import TableRecord, TableStatus
-from rowferry.destination import (
-    LOAD_ID,
-    LOADED_AT,
-    columns_of,
-    create_table,
-    differences,
-    mark_owner,
-    same_type,
-)
+from rowferry.destination import columns_of, create_table, mark_owner, same_type
 from rowferry.errors import TableStopped
+from rowferry.fitting import METADATA
 from rowferry.layout_changes import at_start
+from rowferry.overrides import column_type, other_type
 from rowferry.position import BinlogPosition
+from rowferry.retype import holds
 from rowferry.standing import Standing
-from rowferry.table_schema import SchemaDiff, TableSchema, diff
+from rowferry.table_schema import Column, SchemaDiff, TableSchema, diff
 
-METADATA = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
 _WHEN = "at the next start, or when a running daemon comes to the change"
 _NOWHERE = BinlogPosition("", 0, None, "")
 
@@ -219,10 +213,15 @@ def _wanted(sides: Sides) -> TableSchema | None:
     """The layout that Postgres should show; None if there is none to compare with."""
     if sides.now is None or not sides.selected:
         return None
-    for table in (sides.record.table if sides.record else None, sides.now):
+    for table in (sides.record.table if sides.record else None, _copied(sides, sides.now)):
         if table is not None and _can_be_made(table):
             return table
     return None
+
+
+def _copied(sides: Sides, now: TableSchema) -> TableSchema:
+    """The table as a copy from its start would have it: with the types that stay."""
+    return adopt(sides.dataset, now, sides.there(now) or Standing(), "").record.table
 
 
 def _can_be_made(table: TableSchema) -> bool:
@@ -248,7 +247,7 @@ def _owner(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Di
 
 def _columns(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Difference]:
     kinds = dict(columns_of(wanted)) | METADATA
-    later = dict(columns_of(sides.now)) if sides.now and _can_be_made(sides.now) else {}
+    later = dict(columns_of(_copied(sides, sides.now))) if sides.now and _can_be_made(sides.now) else {}
     for column, kind in kinds.items():
         found = standing.columns.get(column)
         if found is None:
@@ -260,6 +259,9 @@ def _columns(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[
             yield _other_type(sides, column, found.type, later[column])
         elif column not in kinds and column not in later:
             yield _extra(sides, wanted, column, required=found.required)
+    for c in wanted.columns:
+        if c.kept and other_type(c) and c.there in standing.columns:
+            yield _kept(sides, c, standing)
 
 
 def _missing(sides: Sides, column: str, kind: str) -> Difference:
@@ -272,6 +274,17 @@ def _missing(sides: Sides, column: str, kind: str) -> Difference:
 def _other_type(sides: Sides, column: str, found: str, kind: str) -> Difference:
     text = f"column {column} is {found} in Postgres, {kind} is needed"
     return Difference("column_type", "destination", text, _mend(sides), column)
+
+
+def _kept(sides: Sides, column: Column, standing: Standing) -> Difference:
+    usual = column_type(replace(column, kept="")).postgres
+    text = f"column {column.there} keeps the type {column.kept} in Postgres, where {usual} is usual"
+    blockers = standing.blockers.get(column.there, ())
+    remedy = "nothing need be done: it holds every value"
+    if not holds(column.kept, usual):
+        freed = f"drop what depends on it ({', '.join(blockers)}), then " if blockers else ""
+        remedy = f"nothing need be done while every value fits; to have it changed {freed}{_resync(sides)}"
+    return Difference("column_kept", "destination", text, remedy, column.there, harmless=True)
 
 
 def _extra(sides: Sides, wanted: TableSchema, column: str, *, required: bool) -> Difference:
@@ -302,16 +315,11 @@ def _key_problem(wanted: TableSchema, standing: Standing) -> str:
 
 def _mend(sides: Sides) -> str:
     """What a person does so that the next copy from its start succeeds."""
-    now, name = sides.now, sides.name
-    if now is None:
+    if sides.now is None:
         return ""
-    resync = f"run `rowferry resync {name}`" if sides.record else "start again"
-    standing = sides.there(now)
-    if standing is None or not _can_be_made(now):
-        decision = adopt(sides.dataset, now, Standing(), "")
-        return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
-    other = any(c in standing.types and not same_type(standing.types[c], k) for c, k in METADATA.items())
-    if other or differences(standing.types, now):
-        return f'drop "{now.there}" in Postgres, then {resync}'
-    decision = adopt(sides.dataset, now, standing, "")
-    return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
+    decision = adopt(sides.dataset, sides.now, sides.there(sides.now) or Standing(), "")
+    return _resync(sides) if decision.copy else f"a copy from its start would stop: {decision.reason}"
+
+
+def _resync(sides: Sides) -> str:
+    return f"run `rowferry resync {sides.name}`" if sides.record else "start again"

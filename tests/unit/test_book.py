@@ -12,7 +12,7 @@ from rowferry.book import Decision, TableBook, adopt, stop
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.column_settings import MAX_NAME_BYTES
 from rowferry.standing import Standing, StandingColumn
-from rowferry.table_schema import ColumnPolicy, ColumnType, TableId, TableSchema
+from rowferry.table_schema import ColumnType, TableId, TableSchema
 from tests.unit.flow import table
 
 COPYING, STREAMING = TableStatus.COPYING, TableStatus.STREAMING
@@ -90,10 +90,22 @@ def test_a_table_that_is_there_already_is_filled_in_place() -> None:
     assert not any("DROP" in s.text for s in found.statements)
 
 
-def test_a_table_that_is_there_with_another_type_is_left_alone() -> None:
-    """It may be someone's own."""
-    found = adopt(DATASET, PATIENT, stands({**EXISTING, "id": "text"}), LOAD)
+def test_a_table_with_other_types_is_left_alone_if_nothing_says_that_it_is_a_copy() -> None:
+    """It may be someone's own: neither its comment nor Rowferry's columns are there."""
+    theirs = {"id": "text", "name": "character varying(40)"}
+    found = adopt(DATASET, PATIENT, stands(theirs), LOAD)
     require_stop(found, "column id is text in the destination, integer is needed", "resync patient")
+    for own in (stands(theirs, str(PATIENT.id)), stands({**theirs, "_dlt_load_id": "text"})):
+        made = require_copy(adopt(DATASET, PATIENT, own, LOAD), PATIENT)
+        assert any('ALTER COLUMN "id" TYPE integer USING CASE' in s.text for s in made.statements)
+
+
+def test_a_type_that_stays_is_noted_in_the_record() -> None:
+    """And goes into it."""
+    there = stands({**EXISTING, "id": "bigint", "name": "text"}, str(PATIENT.id))
+    kept = {"id": "bigint", "name": "text"}
+    schema = replace(PATIENT, columns=tuple(replace(c, kept=kept[c.name]) for c in PATIENT.columns))
+    require_copy(adopt(DATASET, PATIENT, there, LOAD), schema)
 
 
 @pytest.mark.parametrize(
@@ -196,35 +208,3 @@ def test_a_copy_is_known_by_the_load_before_it() -> None:
     began = {s: TableBook(DATASET, {PATIENT.id: record(s)}).copy_began(PATIENT.id) for s in TableStatus}
     assert began == {s: "1600000000.000000" if s is COPYING else "" for s in TableStatus}
     assert TableBook(DATASET).copy_began(PATIENT.id) == ""
-
-
-def with_policy(**policy: str) -> TableSchema:
-    """The table with a policy for its name."""
-    columns = tuple(
-        replace(c, policy=ColumnPolicy(**policy)) if c.name == "name" else c for c in PATIENT.columns
-    )
-    return replace(PATIENT, columns=columns)
-
-
-@pytest.mark.parametrize("status", [COPYING, STREAMING])
-@pytest.mark.parametrize("point", ["zero_dates", "invalid_text", "misfits"])
-def test_another_policy_copies_the_table_again(status: TableStatus, point: str) -> None:
-    """What was copied before it holds other values, and a copy that has begun does too."""
-    now = with_policy(**{point: "stop" if point != "misfits" else "quarantine"})
-    found = require_copy(decided(status, now, rows_kept=True), now)
-    assert "another policy for name" in found.reason
-    require_copy(decided(status, PATIENT, before=now, rows_kept=True), PATIENT)
-
-
-@pytest.mark.parametrize("status", [COPYING, STREAMING])
-def test_another_type_or_name_in_the_destination_stops_the_table(status: TableStatus) -> None:
-    """Its rows are in a column that does not fit."""
-    require_stop(decided(status, with_policy(as_type="text"), rows_kept=True), "name", "as text", "resync")
-    columns = tuple(replace(c, target=f"{c.name}_") for c in PATIENT.columns)
-    require_stop(decided(status, replace(PATIENT, columns=columns), rows_kept=True), "named name_", "resync")
-    require_stop(decided(status, replace(PATIENT, target="p"), rows_kept=True), "another name", "resync")
-
-
-def test_a_stopped_table_keeps_its_policy_until_resync() -> None:
-    """Nothing is changed behind the operator's back."""
-    assert decided(STOPPED, with_policy(misfits="quarantine"), rows_kept=True) is None

@@ -8,7 +8,8 @@ import pytest
 
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.destination import create_table, mark_owner
-from rowferry.schema_report import METADATA, Sides, TableReport, report
+from rowferry.fitting import METADATA
+from rowferry.schema_report import Sides, TableReport, report
 from rowferry.standing import Standing, StandingColumn
 from rowferry.table_schema import ColumnPolicy, ColumnType, TableSchema
 from tests.unit.flow import INT, table
@@ -76,21 +77,28 @@ def test_an_added_column_is_followed() -> None:
     """And is told once: that Postgres lacks it is the same difference."""
     found = seen(now=WIDER, there=standing())
     assert kinds(found) == [("column_added", "fax")]
-    assert found.next_start == "copy"
-    assert "added in Postgres and the table copied again" in found.differences[0].remedy
+    assert found.next_start == "follow"
+    assert "followed in place, or by copying" in found.differences[0].remedy
 
 
-def test_another_change_stops_and_says_what_then_mends_it() -> None:
-    """A dropped column needs a resync; another type needs the table dropped before it."""
+def test_another_change_is_followed_too() -> None:
+    """A dropped column and another type alike; nobody need do anything."""
     dropped = seen(now=PATIENT, before=WIDER, there=standing(fax="character varying(40)"))
     assert kinds(dropped) == [("column_dropped", "fax")]
-    assert dropped.next_start == "stop"
-    assert "the table stops" in dropped.differences[0].remedy
-    assert "then run `rowferry resync patient`" in dropped.differences[0].remedy
-    assert "drop" not in dropped.differences[0].remedy.replace("dropped", "")
+    assert dropped.next_start == "follow"
+    assert "followed in place, or by copying" in dropped.differences[0].remedy
     changed = seen(now=OTHER_TYPE, there=standing())
     assert kinds(changed) == [("column_changed", "name")]
-    assert 'drop "patient" in Postgres, then run `rowferry resync patient`' in changed.differences[0].remedy
+    assert changed.next_start == "follow"
+
+
+def test_a_change_that_is_held_names_the_command() -> None:
+    """That lets it go on."""
+    record = TableRecord(WIDER, TableStatus.STREAMING, CopyProgress("1.0"))
+    there = {"patient": standing(fax="character varying(40)")}
+    found = report(Sides("raw", "patient", PATIENT, record, there, holds=True))
+    assert found.next_start == "hold"
+    assert "rowferry schema apply patient" in found.differences[0].remedy
 
 
 def test_a_stopped_table_waits_for_its_resync() -> None:
@@ -106,7 +114,6 @@ def test_another_key_is_named_with_both_keys() -> None:
     found = seen(now=both, there=standing())
     assert kinds(found) == [("key_changed", "")]
     assert "from (id) to (id, name)" in found.differences[0].text
-    assert "then run `rowferry resync patient`" in found.differences[0].remedy
     mine = seen(there=standing(primary=("name",)))
     assert kinds(mine) == [("key_other", "")]
     assert "(name), (id) is needed" in mine.differences[0].text
@@ -143,14 +150,47 @@ def test_what_postgres_lacks_is_mended_by_a_resync() -> None:
     assert lacking.differences[0].remedy == "run `rowferry resync patient`"
 
 
-def test_another_type_in_postgres_needs_the_table_dropped() -> None:
+def test_another_type_in_postgres_needs_a_resync() -> None:
     """Also of a column that the source has just got and that somebody made before."""
     found = seen(there=standing(name="text"))
     assert kinds(found) == [("column_type", "name")]
     assert "is text in Postgres, varchar(40) is needed" in found.differences[0].text
-    assert found.differences[0].remedy.startswith('drop "patient" in Postgres')
+    assert found.differences[0].remedy == "run `rowferry resync patient`"
     early = seen(now=WIDER, there=standing(fax="integer"))
     assert kinds(early) == [("column_added", "fax"), ("column_type", "fax")]
+
+
+def keeping(kept: str) -> TableSchema:
+    """The table whose `name` keeps a type."""
+    return replace(PATIENT, columns=(PATIENT.columns[0], replace(PATIENT.columns[1], kept=kept)))
+
+
+def test_a_type_that_stays_is_a_note() -> None:
+    """A wider one for good; a narrower one until what depends on it is gone. A new table keeps it, too."""
+    wide = seen(before=keeping("text"), there=standing(name="text"))
+    assert [(d.kind, d.column, d.harmless) for d in wide.differences] == [("column_kept", "name", True)]
+    assert "keeps the type text in Postgres, where varchar(40) is usual" in wide.differences[0].text
+    assert wide.differences[0].remedy == "nothing need be done: it holds every value"
+    held = standing(name="character varying(5)")
+    held.blockers["name"] = ("view raw.names",)
+    narrow = seen(before=keeping("varchar(5)"), there=held)
+    assert [(d.kind, d.harmless) for d in narrow.differences] == [("column_kept", True)]
+    assert "drop what depends on it (view raw.names), then run `rowferry" in narrow.differences[0].remedy
+    fresh = seen(before=None, there=standing(name="text"))
+    assert ("column_kept", "name") in kinds(fresh)
+    assert fresh.next_start == "make"
+    altered = seen(before=keeping("text"), there=standing(name="bytea"))
+    assert ("column_type", "name") in kinds(altered)
+
+
+def test_a_type_that_a_view_holds_and_that_cannot_stay_says_which() -> None:
+    """A resync would stop until the view is dropped."""
+    there = standing(name="bytea")
+    there.blockers["name"] = ("view raw.names",)
+    found = seen(there=there)
+    assert kinds(found) == [("column_type", "name")]
+    for word in ("would stop", "column name", "view raw.names", "Drop that, run `rowferry resync patient`"):
+        assert word in found.differences[0].remedy
 
 
 def test_a_table_of_another_owner_is_named() -> None:
@@ -182,7 +222,8 @@ def test_another_policy_copies_the_table_again() -> None:
     """The column stays, its values may not."""
     policy = ColumnPolicy(zero_dates="stop")
     columns = (PATIENT.columns[0], replace(PATIENT.columns[1], policy=policy))
-    found = seen(now=replace(PATIENT, columns=columns), there=standing())
+    now, record = replace(PATIENT, columns=columns), TableRecord(PATIENT, TableStatus.STREAMING)
+    found = report(Sides("raw", "patient", now, record, {"patient": standing()}, wanted=now))
     assert kinds(found) == [("policy_changed", "name")]
     assert found.next_start == "copy"
 
