@@ -20,8 +20,8 @@ from tests.acceptance.harness import Daemon, Ferry, wait_until
 TRAFFIC = 60.0  # statements a second
 STEPS = 30.0  # of the upgrade, a second
 COPIES = 5.0  # ranges of the rebuilt table that are copied back, a second
-# Of columns that the upgrade widens: a tinyint to an int, a date to a datetime, a varchar. They keep their types,
-# since Postgres changes none that a view has; the office writes nothing that does not fit.
+# Of columns that the upgrade widens: a tinyint to an int, a date to a datetime, a varchar. They keep their
+# types, since Postgres changes none that a view has; the office writes nothing that does not fit.
 VIEWS = {
     "patients": 'SELECT "PatNum", "PatStatus", "LName" FROM raw.patient',
     "recalls": 'SELECT "RecallNum", "DateDue", "LName" FROM raw.recall JOIN raw.patient USING ("PatNum")',
@@ -140,3 +140,25 @@ def settle(ferry: Ferry, daemon: Daemon) -> None:
 def states(daemon: Daemon) -> set[Any]:
     """The states that tables are in."""
     return {table["state"] for table in daemon.status().get("tables", ())}
+
+
+def test_a_table_that_went_before_its_doubt_was_settled_is_known_to_be_gone(mariadb_ferry: Ferry) -> None:
+    """Also if the daemon was killed in between, so that nothing in the stream says so any more."""
+    ferry = mariadb_ferry
+    ferry.source.run(
+        "CREATE TABLE sheet (SheetNum bigint PRIMARY KEY, Note text)",
+        "CREATE TABLE patient (PatNum bigint PRIMARY KEY)",
+        "INSERT INTO sheet VALUES (1, 'kept')",
+    )
+    with ferry.daemon() as daemon:
+        wait_until("every table streams", lambda: states(daemon) == {"streaming"})
+        ferry.source.run("RENAME TABLE sheet TO tempConv_sheet1")
+        daemon.wait_state("sheet", "copying")
+        daemon.stop(signal.SIGKILL)
+    ferry.source.run("DROP TABLE tempConv_sheet1")
+    with ferry.daemon() as daemon:
+        daemon.wait_state("patient", "streaming")
+        waited = ferry.run("status", "--wait-for", "now", "--timeout", "20")
+        assert waited.returncode == 0, waited.stderr
+        daemon.wait_state("sheet", "dropped")
+    assert ferry.destination.rows('SELECT "SheetNum" FROM raw.sheet') == [(1,)]
