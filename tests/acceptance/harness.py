@@ -75,7 +75,9 @@ class Daemon:
 
     def wait_state(self, table: str, state: str) -> None:
         """Wait until a table is in that state."""
-        wait_until(f"{table} is {state}", lambda: self.assert_alive() and self.table(table).get("state") == state)
+        wait_until(
+            f"{table} is {state}", lambda: self.assert_alive() and self.table(table).get("state") == state
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; the exit code."""

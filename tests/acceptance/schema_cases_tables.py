@@ -1,5 +1,7 @@
 """Statements that change a table's key, its form, its name, or whether it is there."""
 
+# ruff: noqa: E501 - one case is one line
+
 from __future__ import annotations
 
 from typing import Final
