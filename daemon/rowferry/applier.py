@@ -16,7 +16,7 @@ from rowferry import failpoints
 from rowferry.assemble import Assembled, as_destination, table_load
 from rowferry.batch import ChunkSegment, MicroBatch, Segment
 from rowferry.batch_queue import TableFault
-from rowferry.book import Decision, TableBook, adopt, commit, reconcile, stop
+from rowferry.book import Decision, TableBook, stop
 from rowferry.changes import LoadReceipt, LoadRequest, RowCounts, SchemaChange, Statement
 from rowferry.checkpoint import (
     Checkpoint,
@@ -26,17 +26,15 @@ from rowferry.checkpoint import (
     save_checkpoint,
 )
 from rowferry.copies import Copies, Plan
-from rowferry.ddl import effect
 from rowferry.destination import Session, run_all
 from rowferry.errors import StreamStopped, TableRefused, TableStopped
+from rowferry.follower import SchemaFollower, SourceView
+from rowferry.layout_changes import commit
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
 from rowferry.quarantine import QuarantineBook
 from rowferry.requests import Request, begin_request, finish_request
-from rowferry.standing import read_table
 from rowferry.table_schema import TableId, TableSchema
-
-Catalogue = Callable[[Callable[[str], bool]], Mapping[TableId, TableSchema]]
 
 
 class Loads(Protocol):
@@ -92,16 +90,17 @@ class Applier:
         book: TableBook,
         checkpoint: Checkpoint,
         loader: Loads,
-        catalogue: Catalogue,
+        view: SourceView,
         applied_until: Callable[[BinlogPosition], int],
         quarantine: QuarantineBook,
     ) -> None:
-        """catalogue: reads the source's tables whose names pass. applied_until: source time at a position."""
+        """applied_until: source time at a position."""
         self._session = session
         self._book = book
         self.checkpoint = checkpoint
         self._loader = loader
-        self._catalogue = catalogue
+        self._view = view
+        self._follower = SchemaFollower(session, book, checkpoint.source, view, lambda: quarantine.counts)
         self._applied_until = applied_until
         self.quarantine = quarantine
         self._ids = LoadIds(checkpoint.load_id)
@@ -170,20 +169,42 @@ class Applier:
     def copy_again(self, request: Request) -> tuple[Decision, ...]:
         """Copy a table from its start because somebody asked for it; what became of the table."""
         table = TableId(self.checkpoint.source, request.table)
-        now = self._catalogue(lambda name: name == table.name).get(table)
-        decision = self._adopted(now) if now is not None else None
+        decision = self._follower.again(table, self.last_load_id)
         dataset = self._book.dataset
         if decision is None:
             why = "it is not among the selected tables of the source"
             run_all(self._session, [finish_request(dataset, request.number, why)])
             return ()
         begun = [begin_request(dataset, request.number), forget_as_of(dataset, table.name)]
-        return self._commit_decisions((decision,), self.checkpoint.position, begun)
+        return self._commit_decisions((decision,), self.checkpoint.position, lambda _: begun)
 
     def schema_change(self, change: SchemaChange) -> tuple[Decision, ...]:
         """Deal with a DDL statement; what became of the tables that it touched."""
-        decisions = self._decide(change)
-        return self._commit_decisions(decisions, change.end)
+        verdicts = self._follower.decide(change, self.last_load_id)
+        decisions = [v.decision for v in verdicts if v.decision is not None]
+
+        def notes(made: Sequence[Decision]) -> list[Statement]:
+            return self._follower.notes(change, verdicts, made)
+
+        return self._commit_decisions(decisions, change.end, notes)
+
+    def due(self, position: BinlogPosition) -> tuple[TableId, ...]:
+        """Doubtful tables that can be settled now. position: up to which everything is applied."""
+        return self._follower.due(position)
+
+    def settle(self, tables: Sequence[TableId]) -> tuple[Decision, ...]:
+        """End doubts by the catalogue of now; what became of the tables."""
+        decisions, head = self._follower.settle(tables, self.last_load_id)
+        position = self.checkpoint.position
+        made = self._commit_decisions(decisions, position, self._follower.settle_notes)
+        ended = {d.record.table.id for d in made if d.until is None}
+        self._book.known_at.update(dict.fromkeys(ended, head))
+        return made
+
+    def check(self, position: BinlogPosition) -> tuple[Decision, ...]:
+        """Compare what DDL has made of tables with the catalogue; what became of those that differ."""
+        decisions = self._follower.failed_checks(position, self.last_load_id)
+        return self._commit_decisions(decisions, self.checkpoint.position) if decisions else ()
 
     def refused(self, error: TableRefused) -> tuple[Decision, ...]:
         """Stop the table whose rows the destination refuses; they stay as of the checkpoint."""
@@ -202,49 +223,28 @@ class Applier:
         )
 
     def fault(self, fault: TableFault) -> tuple[Decision, ...]:
-        """Deal with a table whose rows do not fit: follow its layout if that explains it, else stop it."""
-        record = self._book.captured(fault.table)
-        if record is None or fault.generation not in (None, self._book.generation(fault.table)):
-            return ()
-        decision = None
-        if not fault.final:
-            now = self._catalogue(lambda name: name == fault.table.name).get(fault.table)
-            decision = reconcile(self._book.dataset, record, now, self.last_load_id, rows_kept=True)
-        decision = decision or stop(self._book.dataset, record, str(fault.error), fault.error.policy)
-        return self._commit_decisions((decision,), fault.position)
-
-    def _decide(self, change: SchemaChange) -> tuple[Decision, ...]:
-        touching = effect(change.statement)
-        database = self.checkpoint.source
-        if change.database != database and not touching.mentions(database):
-            return ()
-        found = self._catalogue(touching.touches)
-        known = {t for t in self._book.records if touching.touches(t.name)}
-        decisions = [
-            self._decide_one(table, found.get(table), touching.keeps_rows) for table in known | set(found)
-        ]
-        return tuple(d for d in decisions if d is not None)
-
-    def _decide_one(self, table: TableId, now: TableSchema | None, rows_kept: bool) -> Decision | None:
-        record = self._book.records.get(table)
-        dataset = self._book.dataset
-        if record is not None:
-            return reconcile(dataset, record, now, self.last_load_id, rows_kept=rows_kept)
-        return None if now is None else self._adopted(now)
-
-    def _adopted(self, now: TableSchema) -> Decision:
-        standing = read_table(self._session, self._book.dataset, now.there)
-        return adopt(self._book.dataset, now, standing, self.last_load_id)
+        """Deal with a table whose rows do not fit: doubt its layout if that may explain it, else stop it."""
+        decision = self._follower.fault(fault, self.last_load_id)
+        return self._commit_decisions((decision,), fault.position) if decision is not None else ()
 
     def _commit_decisions(
-        self, decisions: tuple[Decision, ...], position: BinlogPosition, after: Sequence[Statement] = ()
+        self,
+        decisions: Sequence[Decision],
+        position: BinlogPosition,
+        after: Callable[[Sequence[Decision]], Sequence[Statement]] = lambda _: (),
     ) -> tuple[Decision, ...]:
         dataset = self._book.dataset
         moved = replace(self.checkpoint, position=self._advance_to(position), commit_time_us=0)
-        made = commit(self._session, dataset, decisions, [save_checkpoint(dataset, moved), *after])
+
+        def last(made: Sequence[Decision]) -> list[Statement]:
+            return [save_checkpoint(dataset, moved), *after(made)]
+
+        made = commit(self._session, dataset, decisions, last, self._view.head)
         self.checkpoint = moved
         for decision in made:
             self._book.accept(decision)
+        if any(d.record.table.id.name in self.quarantine.counts for d in made):
+            self.quarantine.reload()
         return made
 
     def _select(self, prepared: PreparedBatch, plan: Plan) -> None:

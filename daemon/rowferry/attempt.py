@@ -100,7 +100,7 @@ class Attempt:
             opened.book,
             opened.checkpoint,
             loader,
-            opened.catalogue,
+            opened.view,
             self.monitor.applied_until,
             QuarantineBook(opened.session, opened.book.dataset, settings.quarantine),
         )
@@ -119,10 +119,12 @@ class Attempt:
         self._observer.decided(self.source.decisions, "start")
         with self._threads():
             for record in self.book.with_status(TableStatus.COPYING):
-                self._begin_copy(record.table.id)
+                if record.table.id not in self.book.doubts:
+                    self._begin_copy(record.table.id)
             self._observer.opened(self)
             while not self._stopping.is_set():
                 self._step()
+                self._settle()
                 self._look_at_requests()
                 self._observer.tick(self)
                 if self._until_caught_up and self._is_caught_up() and not self._desk.look():
@@ -205,7 +207,8 @@ class Attempt:
         for decision in decisions:
             table = decision.record.table.id
             self._desk.decided(table)
-            if decision.copy or decision.record.status is not TableStatus.COPYING:
+            doubtful = decision.until is not None
+            if decision.copy or doubtful or decision.record.status is not TableStatus.COPYING:
                 self.copier.forget(table)
             if decision.copy:
                 self._begin_copy(table)
@@ -218,6 +221,16 @@ class Attempt:
         else:
             self._decided(self.applier.fault(cause), "rows do not fit")
         barrier.done.set()
+
+    def _settle(self) -> None:
+        """End the doubts that can be ended; look at what DDL statements have made of tables."""
+        if not self.book.doubts and not self.book.checks:
+            return
+        position = self.queue.take_position() or self.applier.checkpoint.position
+        if failed := self.applier.check(position):
+            self._decided(failed, "check")
+        if due := self.applier.due(position):
+            self._decided(self.applier.settle(due), "catalogue")
 
     def _idle(self, *, force: bool = False) -> None:
         position = self.queue.take_position()
@@ -245,7 +258,7 @@ class Attempt:
             run_all(self.source.session, prune(self.book.dataset))
 
     def _is_caught_up(self) -> bool:
-        if self.book.with_status(TableStatus.COPYING):
+        if self.book.with_status(TableStatus.COPYING) or self.book.checks:
             return False
         position = self.queue.take_position() or self.applier.checkpoint.position
         return position.reached(self.source.head)

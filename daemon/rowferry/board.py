@@ -211,6 +211,10 @@ class Board:
                 self._log.error(
                     "table_stopped", table=decision.record.table.id.name, error=decision.record.error
                 )
+            elif status is TableStatus.HELD:
+                self._log.warning(
+                    "table_held", table=decision.record.table.id.name, reason=decision.record.error
+                )
             elif decision.reason != "copied":
                 self._log.info(
                     "table_changed",

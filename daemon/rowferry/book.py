@@ -6,25 +6,24 @@ loader changes the book; the statements commit together with the checkpoint.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from rowferry.changes import Statement
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus, save_table
 from rowferry.destination import (
-    Session,
-    add_columns,
+    LOAD_ID,
+    LOADED_AT,
     columns_of,
-    create_table,
-    differences,
-    mark_owner,
-    run_groups,
+    same_type,
 )
 from rowferry.errors import TableStopped
 from rowferry.fitting import make_fit
+from rowferry.position import BinlogPosition
 from rowferry.standing import Standing
-from rowferry.table_schema import TableId, TableSchema, diff
+from rowferry.table_schema import TableId, TableSchema
 
 CAPTURED = frozenset({TableStatus.COPYING, TableStatus.STREAMING})
 
@@ -34,6 +33,8 @@ class Decision:
     """What becomes of a table. copy: whether it must be copied from its start. reason: for the log.
 
     made: whether its destination table is new. policy: that of a column that stopped the table; "" as a rule.
+    until: of a doubtful table, the head of the binlog up to which its rows are discarded. delay: seconds
+    before its layout is looked up. check: what the record must have become later on.
     """
 
     record: TableRecord
@@ -42,6 +43,29 @@ class Decision:
     reason: str = ""
     policy: str = ""
     made: bool = False
+    until: BinlogPosition | None = None
+    delay: float = 0.0
+    check: Check | None = None
+
+
+@dataclass(slots=True)
+class Doubt:
+    """A table whose layout is not known: its rows are discarded. Times are monotonic seconds.
+
+    until: the stream must have passed this before the layout is looked up, not before the time not_before.
+    """
+
+    until: BinlogPosition
+    since: float
+    not_before: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What the catalogue said of a table before `until`; there the stream must have made it of the record."""
+
+    seen: TableSchema
+    until: BinlogPosition
 
 
 @dataclass(slots=True)
@@ -49,7 +73,9 @@ class TableBook:
     """Records by table, and a number for each copy that was begun (`generation`).
 
     empty: tables whose destination table was made for the copy that is under way. version: rises whenever a
-    table's record was replaced, so that a reader sees that it read an older one.
+    table's record was replaced, so that a reader sees that it read an older one. known_at: the binlog's head
+    when a table's layout was taken from the catalogue: later rows have that layout, or a DDL statement is
+    between.
     """
 
     dataset: str
@@ -57,12 +83,17 @@ class TableBook:
     generations: dict[TableId, int] = field(default_factory=dict)
     empty: set[TableId] = field(default_factory=set)
     version: int = 0
+    doubts: dict[TableId, Doubt] = field(default_factory=dict)
+    checks: dict[TableId, Check] = field(default_factory=dict)
+    known_at: dict[TableId, BinlogPosition] = field(default_factory=dict)
     _numbers: Iterable[int] = field(default_factory=lambda: count(1))
 
     def captured(self, table: TableId) -> TableRecord | None:
-        """The record of a table whose changes are applied."""
+        """The record of a table whose changes are applied; None while it is in doubt."""
         record = self.records.get(table)
-        return record if record is not None and record.status in CAPTURED else None
+        if record is None or record.status not in CAPTURED or table in self.doubts:
+            return None
+        return record
 
     def is_transactional(self, table: TableId) -> bool:
         """Whether a rollback undoes changes to the table; true for tables that are not captured."""
@@ -71,12 +102,24 @@ class TableBook:
 
     def accept(self, decision: Decision) -> None:
         """Make a committed decision the book's truth."""
-        self.records[decision.record.table.id] = decision.record
         table = decision.record.table.id
+        self.checks.pop(table, None)
+        if decision.check is not None:
+            self.checks[table] = decision.check
+        if decision.until is not None:
+            self._doubt(table, decision.until, decision.delay)
+        self.records[table] = decision.record
+        if decision.until is None:
+            self.doubts.pop(table, None)
         (self.empty.add if decision.made else self.empty.discard)(table)
-        if decision.copy:
+        if decision.copy or decision.until is not None:
             self.next_generation(table)
         self.version += 1
+
+    def _doubt(self, table: TableId, until: BinlogPosition, delay: float) -> None:
+        now = time.monotonic()
+        doubt = self.doubts.setdefault(table, Doubt(until, now))
+        doubt.until, doubt.not_before = until, now + delay
 
     def generation(self, table: TableId) -> int:
         """The number of the table's last copy since the start; 0 if none was begun."""
@@ -115,15 +158,12 @@ def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) ->
     try:
         columns_of(table)
         _require_own(table, standing)
-        if problem := differences(standing.types, table):
-            there, name = table.there, table.id.name
-            hint = f'Drop "{there}" in the destination, then run `rowferry resync {name}`'
-            raise TableStopped("copy", f"table {table.id}", reason=problem, hint=hint)
-        ddl = make_fit(dataset, table, standing)
+        _require_made_here(table, standing)
+        fit = make_fit(dataset, table, standing)
     except TableStopped as error:
         return stop(dataset, TableRecord(table, TableStatus.STOPPED), str(error))
     reason = "from its start, in place" if standing.columns else "new table"
-    return replace(_copied(dataset, table, ddl, load_id, reason), made=not standing.columns)
+    return replace(_copied(dataset, fit.table, fit.statements, load_id, reason), made=not standing.columns)
 
 
 def _require_own(table: TableSchema, standing: Standing) -> None:
@@ -141,113 +181,27 @@ def _require_own(table: TableSchema, standing: Standing) -> None:
     )
 
 
-def reconcile(
-    dataset: str, record: TableRecord, now: TableSchema | None, load_id: str, *, rows_kept: bool
-) -> Decision | None:
-    """What a change at the source does to a known table; None: nothing.
-
-    now: the table in the catalogue, None if it is gone. rows_kept: whether the change provably left
-    its rows and columns alone.
-    """
-    if now is None:
-        return _dropped(dataset, record)
-    if record.status is TableStatus.STOPPED:
-        return None
-    made: list[Statement] = []
-    if now.obstacle or record.status is TableStatus.DROPPED:  # it may never have had a destination table
-        try:
-            made = [create_table(dataset, now), mark_owner(dataset, now)]
-        except TableStopped as error:
-            return stop(dataset, record, str(error))
-    change = diff(record.table, now)
-    moved = record.status in CAPTURED and _last_moment_moved(record.table, now)
-    if change.empty and not moved:
-        same_rows = rows_kept and record.table.row_end == now.row_end and not change.revalued
-        if same_rows and record.status is not TableStatus.DROPPED:
-            return _relayouted(dataset, record, now, load_id)
-        reason = "its rows may have changed without row events"
-        if change.revalued:
-            reason = f"another policy for {', '.join(c.name for c in change.revalued)}"
-        return _copied(dataset, now, made, load_id, reason)
-    if change.only_added and not moved:
-        try:
-            ddl = [*made, add_columns(dataset, now, change.added)]
-        except TableStopped as error:
-            return stop(dataset, record, str(error))
-        return _copied(dataset, now, ddl, load_id, change.describe())
-    stopped = TableStopped(
-        "follow a schema change",
-        f"table {now.id}",
-        reason=change.describe(),
-        hint=f"Run `rowferry resync {now.id.name}` to go on with the new layout",
-    )
-    return stop(dataset, record, str(_upgraded(now) if moved else stopped))
+def _require_made_here(table: TableSchema, standing: Standing) -> None:
+    """Raise TableStopped for a table of other types that neither says whose it is nor has our columns."""
+    if standing.owner or not standing.columns or {LOADED_AT, LOAD_ID} & set(standing.columns):
+        return
+    for column, kind in columns_of(table):
+        found = standing.types.get(column, kind)
+        if found != kind and not same_type(found, kind):
+            raise TableStopped(
+                "copy",
+                f"table {table.id}",
+                reason=f"column {column} is {found} in the destination, {kind} is needed, in a table"
+                " that Rowferry did not make",
+                hint=f'Drop "{table.there}" in the destination, or give tables.rename.{table.id.name} another'
+                f" name; then run `rowferry resync {table.id.name}`",
+            )
 
 
 def stop(dataset: str, record: TableRecord, error: str, policy: str = "") -> Decision:
     """The table stops with an error; its rows stay as they are. policy: that of a column that wants it."""
     stopped = replace(record, status=TableStatus.STOPPED, error=error)
     return Decision(stopped, (save_table(dataset, stopped),), reason=error, policy=policy)
-
-
-def _last_moment_moved(before: TableSchema, now: TableSchema) -> bool:
-    ends = before.row_end, now.row_end
-    return ends[0] is not None and ends[1] is not None and ends[0].last_year != ends[1].last_year
-
-
-def _upgraded(table: TableSchema) -> TableStopped:
-    """From MariaDB 11.5 on, no row lives in a system-versioned table until mariadb-upgrade has rewritten it.
-
-    That leaves nothing in the binlog, so a copy that was made before it would stay empty.
-    """
-    return TableStopped(
-        "follow an upgrade of the source",
-        f"table {table.id}",
-        reason="the last moment of its TIMESTAMP has moved, which ends every row of a system-versioned table",
-        hint=f"Run `mariadb-upgrade` on the source, then `rowferry resync {table.id.name}`",
-    )
-
-
-def commit(
-    session: Session, dataset: str, decisions: Sequence[Decision], after: Sequence[Statement]
-) -> tuple[Decision, ...]:
-    """Make decisions true in Postgres, all in one transaction; what they came to be.
-
-    A table that Postgres cannot make stops, and the others go on. Raises what `destination.run_all` raises.
-    """
-    found = list(decisions)
-
-    def instead(place: int, state: str) -> Sequence[Statement]:
-        table = found[place].record.table
-        error = TableStopped(
-            "make the destination table",
-            f"table {table.id}",
-            reason=f"Postgres refuses its definition (SQLSTATE {state})",
-            hint=f"Exclude it, or mend what Postgres cannot have; then run `rowferry resync {table.id.name}`",
-        )
-        found[place] = stop(dataset, found[place].record, str(error))
-        return found[place].statements
-
-    run_groups(session, [d.statements for d in decisions], after, instead)
-    return tuple(found)
-
-
-def _dropped(dataset: str, record: TableRecord) -> Decision | None:
-    if record.status is TableStatus.DROPPED:
-        return None
-    error = "dropped or renamed at the source; its last rows are kept"
-    dropped = replace(record, status=TableStatus.DROPPED, error=error)
-    return Decision(dropped, (save_table(dataset, dropped),), reason=error)
-
-
-def _relayouted(dataset: str, record: TableRecord, now: TableSchema, load_id: str) -> Decision | None:
-    """Same columns, perhaps in another order or another engine."""
-    if record.table == now:
-        return None
-    if record.status is TableStatus.COPYING:
-        return _copied(dataset, now, [], load_id, "its index or engine changed during the copy")
-    moved = replace(record, table=now)
-    return Decision(moved, (save_table(dataset, moved),), reason="engine, index or order of columns")
 
 
 def _copied(

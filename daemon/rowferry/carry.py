@@ -142,6 +142,9 @@ def refused(form: Form, error: ValueNotCarriable, reason: str, row: RawRow) -> R
         where = ", row with key " + ", ".join(f"{k}={t}" for k, t in zip(form.table.key, texts, strict=True))
         setting = f"columns.{table.name}.{error.column}.{_SETTINGS[error.kind]}"
         hint += f", or have such rows set aside ({setting} = quarantine)"
+    column = form.table.column(error.column)
+    if column is not None and column.kept and error.kind == "misfit":
+        hint = f"`rowferry schema {table.name}` says what keeps the column {column.kept} in Postgres. {hint}"
     return RowRefused(
         error.kind,
         f"table {table}, column {error.column}{where}",

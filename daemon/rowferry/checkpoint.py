@@ -20,6 +20,8 @@ from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtid
 from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
 from rowferry.requests import create_requests, prune_requests
+from rowferry.schema_log import TABLE as SCHEMA_CHANGES
+from rowferry.schema_log import create_schema_changes, prune_changes
 from rowferry.table_schema import TableSchema
 
 METRICS_KEPT_DAYS: Final = 30
@@ -39,10 +41,14 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TableStatus(StrEnum):
-    """What a table's copy is worth. dropped: gone at the source; its last rows are kept."""
+    """What a table's copy is worth.
+
+    held: its layout changed, and a person must agree. dropped: gone at the source; its last rows are kept.
+    """
 
     COPYING = "copying"
     STREAMING = "streaming"
+    HELD = "held"
     STOPPED = "stopped"
     DROPPED = "dropped"
 
@@ -129,6 +135,7 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             PRIMARY KEY (load_id, table_name))""",
         create_quarantine(dataset),
         create_requests(dataset),
+        create_schema_changes(dataset),
         f"""CREATE OR REPLACE VIEW {name(dataset, "_rowferry_freshness")} AS
             SELECT t.table_name, t.state,
                    CASE WHEN t.state = 'streaming' THEN c.applied_until ELSE t.as_of END AS as_of,
@@ -161,8 +168,12 @@ def _safe_as_of(dataset: str) -> str:
 
 def has_tracking_tables(session: Session, dataset: str) -> bool:
     """Whether all that `create_tracking_tables` makes is there, what older versions did not make included."""
-    sql = "SELECT to_regprocedure(format('%%I.%%I()', %s::text, %s::text)) IS NOT NULL"
-    return has_copy(session, dataset) and bool(fetch(session, sql, [dataset, SAFE_AS_OF])[0][0])
+    sql = (
+        "SELECT to_regprocedure(format('%%I.%%I()', %s::text, %s::text)) IS NOT NULL"
+        " AND to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL"
+    )
+    names = [dataset, SAFE_AS_OF, dataset, SCHEMA_CHANGES]
+    return has_copy(session, dataset) and bool(fetch(session, sql, names)[0][0])
 
 
 def has_copy(session: Session, dataset: str) -> bool:
@@ -376,4 +387,5 @@ def prune(dataset: str) -> list[Statement]:
         Statement(f"DELETE FROM {name(dataset, '_dlt_metrics')} WHERE load_end < now() - %s", [days]),
         Statement(f"DELETE FROM {name(dataset, '_dlt_loads')} WHERE inserted_at < now() - %s", [days]),
         prune_requests(dataset),
+        prune_changes(dataset),
     ]

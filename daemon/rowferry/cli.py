@@ -26,8 +26,9 @@ from rowferry.quarantine_commands import (
     render_entries,
     retry_entries,
 )
-from rowferry.resync_command import resync
+from rowferry.resync_command import apply_changes, resync
 from rowferry.schema_command import as_json, look, render
+from rowferry.schema_plan import plan, plan_as_json, render_plan
 from rowferry.settings import Settings, describe, load_settings, parse_overrides
 from rowferry.status import read_status, render_status
 from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
@@ -83,12 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(command=_check)
     _add_status(commands, common)
-    schema = commands.add_parser(
-        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
-    )
-    schema.add_argument("tables", nargs="*", metavar="TABLE", help="names of tables; none means all")
-    schema.add_argument("--json", action="store_true", help="print JSON")
-    schema.set_defaults(command=_schema)
+    _add_schema(commands, common)
     again = commands.add_parser(
         "resync", parents=[common], help="copy tables again, in place: the recovery command"
     )
@@ -127,6 +123,23 @@ def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
     )
     status.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer (default: no limit)")
     status.set_defaults(command=_status)
+
+
+def _add_schema(commands: Any, common: argparse.ArgumentParser) -> None:
+    schema = commands.add_parser(
+        "schema", parents=[common], help="show the destination's DDL, and what differs on either side"
+    )
+    schema.add_argument(
+        "tables",
+        nargs="*",
+        metavar="TABLE",
+        help="names of tables; none means all; `apply TABLE ...` lets tables go on that are held",
+    )
+    schema.add_argument(
+        "--plan", metavar="DDL", help="show what these statements would do; - reads them from stdin"
+    )
+    schema.add_argument("--json", action="store_true", help="print JSON")
+    schema.set_defaults(command=_schema)
 
 
 def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -188,8 +201,21 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.plan is not None:
+        return _schema_plan(settings, options)
+    if options.tables[:1] == ["apply"] and len(options.tables) > 1:
+        return apply_changes(settings, options.tables[1:])
     found = look(settings, options.tables)
     print(as_json(found) if options.json else render(found))
+    return ExitCode.DONE
+
+
+def _schema_plan(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    if options.tables:
+        raise UsageError("plan", reason="--plan takes no names of tables")
+    text = sys.stdin.read() if options.plan == "-" else options.plan
+    planned = plan(settings, text)
+    print(plan_as_json(planned) if options.json else render_plan(planned))
     return ExitCode.DONE
 
 

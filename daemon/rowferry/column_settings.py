@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from rowferry.table_schema import Column, TableSchema
+from rowferry.table_schema import NO_POLICY, Column, TableSchema
 
 MAX_NAME_BYTES: Final = 63
 OVERRIDES: Final = re.compile(
@@ -93,6 +93,12 @@ def configured(table: TableSchema, columns: Columns, rename: Mapping[str, str]) 
     named = tuple(_configured(table.id.name, column, columns) for column in table.columns)
     target = rename.get(table.id.name, "")
     return replace(table, columns=named, target=target if target != table.id.name else "")
+
+
+def reconfigured(table: TableSchema, columns: Columns, rename: Mapping[str, str]) -> TableSchema:
+    """The table with what the settings say now, and nothing of what they said before."""
+    plain = tuple(replace(c, policy=NO_POLICY, target="") for c in table.columns)
+    return configured(replace(table, columns=plain, target=""), columns, rename)
 
 
 def _configured(table: str, column: Column, columns: Columns) -> Column:

@@ -153,6 +153,15 @@ def names_in(statement: str) -> frozenset[str] | None:
     return frozenset(names)
 
 
+def tokens_in(statement: str) -> list[str]:
+    """The statement as sqlglot cuts it, each part as it is written; empty if it cannot."""
+    try:
+        tokens = sqlglot.tokenize(statement, dialect="mysql")
+    except SqlglotError:
+        return []
+    return [statement[token.start : token.end + 1] for token in tokens]
+
+
 def plain(statement: str) -> str:
     """The statement without leading comments, with conditional comments (/*! ... */) laid open."""
     opened = _CONDITIONAL.sub(r" \1 ", statement)
@@ -165,3 +174,15 @@ def _savepoint(text: str) -> StatementInfo:
         return StatementInfo(StatementKind.ROLLBACK)
     kind = StatementKind.SAVEPOINT if match[1].upper() == "SAVEPOINT" else StatementKind.ROLLBACK_TO
     return StatementInfo(kind, match[2].strip().strip("`").replace("``", "`"))
+
+
+def split_statements(text: str) -> list[str]:
+    """The statements between semicolons; none if the text cannot be read."""
+    try:
+        tokens = sqlglot.tokenize(text, dialect="mysql")
+    except SqlglotError:
+        return []
+    ends = [t.start for t in tokens if t.token_type is TokenType.SEMICOLON]
+    starts = [0, *(end + 1 for end in ends)]
+    parts = (text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True))
+    return [part for part in parts if part]

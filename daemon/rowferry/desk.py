@@ -16,7 +16,7 @@ from rowferry.copy_gate import CopyGate
 from rowferry.copy_jobs import RepairKeys
 from rowferry.destination import Session, run_all
 from rowferry.key_texts import read_keys
-from rowferry.requests import RESYNC, Request, finish_request, open_requests
+from rowferry.requests import REPAIR, Request, finish_request, open_requests
 from rowferry.table_schema import TableId, TableSchema
 
 
@@ -47,7 +47,7 @@ class Desk:
         open_now = {r.number for r in requests}
         self._repairs = {t: r for t, r in self._repairs.items() if r[0] in open_now}
         for request in requests:
-            if request.kind != RESYNC:
+            if request.kind == REPAIR:
                 self._repair(request)
             elif request.state == "waiting":
                 self._decided(self._applier.copy_again(request), "request")
@@ -72,6 +72,8 @@ class Desk:
     def _repair(self, request: Request) -> None:
         """Begin with a repair, one at a time for each table; a table that is being copied comes first."""
         table = self._table(request)
+        if table in self._book.doubts:
+            return
         record = self._book.captured(table)
         if record is None:
             self._finish(request, "the table is not among those that are followed")

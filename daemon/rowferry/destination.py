@@ -40,6 +40,9 @@ LOAD_ID: Final = "_dlt_load_id"
 OWNER_PREFIX: Final = "Copied by Rowferry from "
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 LOCK_PATIENCE_SECONDS: Final = 2.0
+LOCK_TIMEOUT: Final = "55P03"
+_DDL_PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
+"""So long DDL waits for a table that is in use; as long, those who come later wait behind it."""
 _REFUSALS: Final = {
     "password authentication failed": "the password is wrong",
     "no password supplied": "the server wants a password, and none is set",
@@ -169,21 +172,22 @@ def _refused(table: TableSchema, error: psycopg.Error) -> TableRefused:
 def run_groups(
     session: Session,
     groups: Sequence[Sequence[Statement]],
-    after: Sequence[Statement],
+    after: Callable[[], Sequence[Statement]],
     instead: Callable[[int, str], Sequence[Statement]],
 ) -> None:
     """Execute groups of statements in one transaction; one whose DDL Postgres refuses is undone and replaced.
 
-    instead: from the group's place and Postgres's code to what is executed in its stead. Raises what
-    `run_all` raises.
+    instead: from the group's place and Postgres's code to what is executed in its stead. So is one that waits
+    for a lock too long (`LOCK_TIMEOUT`). after: what is executed at the end. Raises what `run_all` raises.
     """
     try:
         with session.transaction():
+            run(session, Statement(_DDL_PATIENCE))
             for place, group in enumerate(groups):
                 refusal = _refusal_of(session, group)
                 for statement in instead(place, refusal) if refusal else ():
                     run(session, statement)
-            for statement in after:
+            for statement in after():
                 run(session, statement)
     except psycopg.Error as error:
         raise translate(error, "write the tracking tables") from None
@@ -196,7 +200,7 @@ def _refusal_of(session: Session, group: Sequence[Statement]) -> str:
             for statement in group:
                 run(session, statement)
     except psycopg.Error as error:
-        if not _is_of_object(error):
+        if not _is_of_object(error) and error.sqlstate != LOCK_TIMEOUT:
             raise
         return error.sqlstate or ""
     return ""
@@ -345,12 +349,3 @@ def ddl(text: str) -> Statement:
 def same_type(found: str, kind: str) -> bool:
     """Whether a type as Postgres prints it is the one that `columns_of` gives."""
     return found == kind.replace("varchar", "character varying")
-
-
-def differences(existing: dict[str, str], table: TableSchema) -> str:
-    """Which column of an existing destination table has another type than the source's; "" if none."""
-    for column, kind in columns_of(table):
-        found = existing.get(column)
-        if found is not None and not same_type(found, kind):
-            return f"column {column} is {found} in the destination, {kind} is needed"
-    return ""

@@ -16,7 +16,7 @@ from rowferry.batch_queue import BatchQueue, DecodedRows, TableFault
 from rowferry.book import TableBook
 from rowferry.changes import Heartbeat, RowEvent, SchemaChange, Transaction
 from rowferry.errors import StreamStopped, TableStopped
-from rowferry.table_schema import TableId
+from rowferry.table_schema import TableId, TableSchema
 from rowferry.touched import TouchLog
 from rowferry.wire_types import DecodeError
 
@@ -112,7 +112,7 @@ class Feeder:
             return []
         try:
             self._require_complete(event)
-            route = self._route(event)
+            route = self._route(event, record.table)
             images = route.decoder.decode(event.data, event.start, event.end)
         except TableStopped as error:
             raise _Fault(TableFault(table, error, self._queue.position, final=not event.complete)) from None
@@ -135,12 +135,11 @@ class Feeder:
                 f" `rowferry resync {event.layout.table.name}`",
             )
 
-    def _route(self, event: RowEvent) -> Route:
+    def _route(self, event: RowEvent, table: TableSchema) -> Route:
         layout = event.layout
         route = self._routes.get(id(layout))
         if route is None or route.layout is not layout:
-            record = self._book.records[layout.table]
-            route = make_route(record.table, layout)
+            route = make_route(table, layout)
             self._require_all_columns(route)
             self._require_same_history(route)
             if len(self._routes) >= _MAX_ROUTES:
@@ -149,18 +148,16 @@ class Feeder:
         return route
 
     def _require_all_columns(self, route: Route) -> None:
-        """Rows may lack a known column only while the table is copied again anyway."""
+        """Rows that lack a known column are of another layout."""
         lacking = {c.name for c in route.table.columns} - set(route.names)
-        record = self._book.records[route.table.id]
-        if lacking and record.status.value == "streaming":
+        if lacking:
             raise TableStopped(
                 "decode rows", f"table {route.table.id}", reason=f"rows lack column {min(lacking)}"
             )
 
     def _require_same_history(self, route: Route) -> None:
-        """Rows may have versions that the catalogue knows nothing of only before the next copy."""
-        record = self._book.records[route.table.id]
-        if (route.history is None) != (route.table.row_end is None) and record.status.value == "streaming":
+        """Rows have versions if and only if the table has."""
+        if (route.history is None) != (route.table.row_end is None):
             reason = "rows and catalogue disagree on whether it is system-versioned"
             raise TableStopped("decode rows", f"table {route.table.id}", reason=reason)
 

@@ -45,18 +45,28 @@ def _array(column: Column, texts: Sequence[str]) -> pa.Array:
 
 
 def as_source_prints(column: Column, text: str) -> str:
-    """A time, a point in time or an address as the source prints it; other texts as they are.
+    """A time, a point in time, a number or an address as the source prints it; other texts as they are.
 
-    Postgres leaves out zeros at the end of a fraction, and shows the mask of an address, which is none in
-    what was copied (https://www.postgresql.org/docs/current/datatype-net-types.html).
+    Postgres leaves out zeros at the end of a fraction, gives a number as many digits as its type has, and
+    shows the mask of an address, which is none in what was copied
+    (https://www.postgresql.org/docs/current/datatype-net-types.html).
     """
     kind = column_type(column)
     if kind.postgres == "inet":
         return _address(text)
+    if kind.postgres.startswith("numeric"):
+        return _scaled(text, column.type.scale or 0)
     if not kind.postgres.startswith(("timestamp", "time ", "interval")) or not column.type.fraction:
         return text
     whole, _, fraction = text.partition(".")
     return f"{whole}.{fraction.ljust(column.type.fraction, '0')}"
+
+
+def _scaled(text: str, scale: int) -> str:
+    """A number with so many digits behind the point, and more only where they are not zeros."""
+    whole, _, fraction = text.partition(".")
+    digits = fraction.rstrip("0").ljust(scale, "0")
+    return f"{whole}.{digits}" if digits else whole
 
 
 def _address(text: str) -> str:

@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from rowferry.changes import RowCounts
 
 STATES: Final = ("starting", "copying", "streaming", "retrying", "stopping", "halted")
+TABLE_STATES: Final = ("copying", "streaming", "held", "stopped", "dropped")
 ERROR_KINDS: Final = (
     "configuration",
     "unreachable",
@@ -112,7 +113,7 @@ class Metrics:
             self._reconnects.labels(self._source, side)
         for result in ("committed", "failed"):
             self._batches.labels(self._source, result)
-        for status in ("copying", "streaming", "stopped", "dropped"):
+        for status in TABLE_STATES:
             self._tables.labels(self._source, status).set(0)
 
     def state(self, current: str) -> None:

@@ -78,6 +78,20 @@ def _unless_taken(table: TableSchema, rename: Mapping[str, str]) -> TableSchema:
     return replace(table, obstacle=obstacle)
 
 
+def table_names(connection: Connection[Any], database: str) -> list[str]:
+    """The names of all tables and views of a database. Raises what `mysql_source.query` raises."""
+    return [str(name) for (name,) in query(connection, _NAMES, (database,))]
+
+
+def folds_table_names(connection: Connection[Any]) -> bool:
+    """Whether names of tables that differ in case only are one name (lower_case_table_names).
+
+    See https://mariadb.com/kb/en/server-system-variables/#lower_case_table_names.
+    """
+    [(value,)] = query(connection, "SELECT @@lower_case_table_names")
+    return bool(int(value))
+
+
 def read_tables(
     connection: Connection[Any],
     database: str,

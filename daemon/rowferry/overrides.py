@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from rowferry.arrays import ValueNotCarriable
 from rowferry.json_texts import json_problem
 from rowferry.table_schema import Column, ColumnType
-from rowferry.types import DestinationType, UnsupportedType, destination_type
+from rowferry.types import DestinationType, UnsupportedType, destination_type, seconds_digits, split_type
 
 Cast = Callable[[pa.Array, str], pa.Array]
 """From the array of the default type, and the column's name for errors."""
@@ -46,7 +46,7 @@ _FROM: Final[dict[str, frozenset[str]]] = {
     "uuid": frozenset({"text", "bytes", "uuid"}),
 }
 _KEY_FAMILIES: Final = frozenset(
-    {"integer", "decimal", "boolean", "bits", "datetime", "time", "bytes", "uuid"}
+    {"integer", "decimal", "boolean", "bits", "date", "datetime", "timestamp", "time", "bytes", "uuid"}
 )
 """Families whose different values stay different under every cast, so that a key may have it.
 
@@ -54,12 +54,34 @@ As text those of all families do; but floats make two texts of one key, 0 and -0
 """
 
 
+_KEPT: Final[dict[str, frozenset[str]]] = {
+    "integer": frozenset({"smallint", "integer", "bigint", "numeric"}),
+    "decimal": frozenset({"numeric"}),
+    "float": frozenset({"double precision"}),
+    "text": frozenset({"varchar", "text"}),
+    "date": frozenset({"timestamp without time zone"}),
+    "datetime": frozenset({"timestamp without time zone", "date"}),
+    "timestamp": frozenset({"timestamp with time zone"}),
+}
+"""By family: the types that a destination column may keep (`Column.kept`)."""
+
+
+def other_type(column: Column) -> str:
+    """The Postgres type that the settings ask for, or that the column keeps; "" for the default one.
+
+    Raises UnsupportedType.
+    """
+    wanted = column.policy.as_type or column.kept
+    return "" if wanted == destination_type(column.type).postgres else wanted
+
+
 def column_type(column: Column) -> DestinationType:
-    """The Postgres and Arrow types of a column, its override included. Raises UnsupportedType."""
-    default = destination_type(column.type)
-    wanted = column.policy.as_type
-    if not wanted or wanted == default.postgres:
-        return default
+    """The Postgres and Arrow types of a column, with an override or what it keeps. Raises UnsupportedType."""
+    wanted = other_type(column)
+    if not wanted:
+        return destination_type(column.type)
+    if not column.policy.as_type:
+        return _kept(column, wanted)
     base = wanted.partition("(")[0]
     allowed = _FROM.get(base)
     if allowed is not None and family(column.type) not in allowed:
@@ -67,16 +89,28 @@ def column_type(column: Column) -> DestinationType:
     return _wanted(column, base, wanted)
 
 
+def _kept(column: Column, wanted: str) -> DestinationType:
+    """Of a type as `retype.kept_name` gives it."""
+    base = split_type(wanted)[0]
+    if base not in _KEPT.get(family(column.type), ()):
+        raise UnsupportedType(f"column {column.name}: {_shown(column)} cannot be kept as {wanted}")
+    if base.startswith("timestamp "):
+        return DestinationType(
+            wanted, pa.timestamp("us", tz="UTC" if base.endswith("with time zone") else None)
+        )
+    return _wanted(column, base, wanted)
+
+
 def override_cast(column: Column, *, key: bool) -> Cast | None:
-    """The cast from the default type to the column's override; None if there is no override.
+    """The cast from the default type to the column's override or kept type; None if it has neither.
 
     Raises UnsupportedType where the cast is not on offer, or could make one key of two.
     """
-    wanted = column.policy.as_type
-    if not wanted or wanted == destination_type(column.type).postgres:
+    wanted = other_type(column)
+    if not wanted:
         return None
     target = column_type(column)
-    base = wanted.partition("(")[0]
+    base = split_type(wanted)[0]
     kind = family(column.type)
     apart = kind != "float" if base in ("text", "varchar") else kind in _KEY_FAMILIES
     if key and not apart:
@@ -274,6 +308,23 @@ def _date(_: ColumnType, __: DestinationType) -> Cast:
     return cast
 
 
+def _moment(source: ColumnType, target: DestinationType) -> Cast:
+    """Points in time with other digits of a second, and dates at midnight."""
+    step = 10 ** (6 - seconds_digits(target.postgres))
+
+    def cast(array: pa.Array, column: str) -> pa.Array:
+        moments = array.cast(target.arrow)
+        if source.fraction > seconds_digits(target.postgres):
+            ticks = moments.cast(pa.int64())
+            if pc.any(pc.not_equal(pc.multiply(pc.divide(ticks, step), step), ticks)).as_py():
+                raise ValueNotCarriable(
+                    column, 0, f"a value has more digits of a second than {target.postgres}"
+                )
+        return moments
+
+    return cast
+
+
 def _clock(_: ColumnType, __: DestinationType) -> Cast:
     def cast(array: pa.Array, column: str) -> pa.Array:
         text = array.cast(_TEXT)
@@ -320,6 +371,8 @@ _CASTS: Final[dict[str, Callable[[ColumnType, DestinationType], Cast]]] = {
     "varchar": _text,
     "date": _date,
     "time": _clock,
+    "timestamp with time zone": _moment,
+    "timestamp without time zone": _moment,
     "json": _json,
     "jsonb": _json,
     "uuid": _uuid,

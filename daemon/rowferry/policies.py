@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import pyarrow as pa
@@ -134,6 +134,8 @@ def zero_literal(column: Column) -> pa.Scalar | None:
     wanted = column.policy.zero_dates
     if wanted in ("null", *SET_ASIDE) or column.type.base not in _DATED:
         return None
+    if column.kept and not column.policy.as_type:
+        return _kept_literal(column)
     arrow = column_type(column).arrow
     if wanted == "keep":
         if not pa.types.is_large_string(arrow):
@@ -144,6 +146,19 @@ def zero_literal(column: Column) -> pa.Scalar | None:
     except (pa.ArrowInvalid, ValueNotCarriable):
         reason = f"{wanted!r} is no value of {column_type(column).postgres}"
         raise UnsupportedType(f"column {column.name}: zero_dates: {reason}") from None
+
+
+def _kept_literal(column: Column) -> pa.Scalar | None:
+    """The literal of the column's own type, as the type that it keeps."""
+    literal = zero_literal(replace(column, kept=""))
+    cast = override_cast(column, key=False)
+    if literal is None or cast is None:
+        return literal
+    try:
+        return cast(pa.array([literal.as_py()], literal.type), column.name)[0]
+    except ValueNotCarriable:
+        reason = f"zero_dates: the literal is no value of {column.kept}"
+        raise UnsupportedType(f"column {column.name}: {reason}") from None
 
 
 def _parse(text: str, arrow: pa.DataType, column: Column) -> pa.Scalar:

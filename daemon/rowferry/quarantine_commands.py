@@ -120,7 +120,7 @@ def retry_entries(settings: Settings, tables: Collection[str]) -> Retried:
             opened.book,
             opened.checkpoint,
             loader,
-            opened.catalogue,
+            opened.view,
             lambda _: 0,
             QuarantineBook(opened.session, opened.book.dataset, settings.quarantine),
         )

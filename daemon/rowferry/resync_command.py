@@ -16,8 +16,8 @@ from typing import Final
 from rowferry.book import adopt
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, has_tracking_tables, read_tables
 from rowferry.copy_read import table_sizes
-from rowferry.destination import Session, connect, is_locked
-from rowferry.errors import ExitCode, LockHeld, TableStopped, UsageError
+from rowferry.destination import Session, columns_of, connect, is_locked, same_type
+from rowferry.errors import ExitCode, LockHeld, RowferryError, TableStopped, UsageError
 from rowferry.mysql_catalog import read_configured
 from rowferry.mysql_source import connect as connect_source
 from rowferry.mysql_source import connect_for_copy
@@ -66,6 +66,24 @@ def resync(settings: Settings, tables: Sequence[str], *, dry_run: bool, yes: boo
             return _ask(settings, session, scope)
     mark_for_copy(settings, tables)
     return Pipeline(settings, until_caught_up=True, required=tables or None).run()
+
+
+def apply_changes(settings: Settings, tables: Sequence[str]) -> ExitCode:
+    """Let tables go on that wait because their layout changed. Raises RowferryError for any other table."""
+    dataset = settings.destination.dataset
+    with closing(connect(settings.destination)) as session:
+        known = read_tables(session, dataset) if has_copy(session, dataset) else {}
+    for name in tables:
+        if name not in known:
+            raise unknown_table("apply", name)
+        if known[name].status is not TableStatus.HELD:
+            raise RowferryError(
+                "apply a schema change",
+                f"table {name}",
+                reason=f"nothing waits: it is {known[name].status.value}",
+                hint="`rowferry resync` copies a table again",
+            )
+    return resync(settings, tables, dry_run=False, yes=True)
 
 
 def _scope(settings: Settings, session: Session, tables: Sequence[str]) -> Scope:
@@ -120,6 +138,10 @@ def _fate(session: Session, dataset: str, scope: Scope, name: str) -> str:
         return f"{parts[0]}, into a new table"
     if missing := [c.there for c in table.columns if c.there not in standing.columns]:
         parts.append(f"adding column {', '.join(missing)}")
+    kinds = columns_of(decision.record.table)
+    types = standing.types
+    if changed := [c for c, kind in kinds if c in types and not same_type(types[c], kind)]:
+        parts.append(f"changing the type of column {', '.join(changed)}")
     if table.key and frozenset(table.as_destination().key) not in standing.keys:
         parts.append("giving it back its key")
     return f"{', '.join(parts)}, in place"

@@ -18,10 +18,9 @@ from typing import Final
 import pyarrow as pa
 
 from rowferry.geometry import KINDS as GEOMETRIES
-from rowferry.overrides import column_type, family
+from rowferry.overrides import column_type, family, other_type
 from rowferry.policies import SET_ASIDE, zero_literal
 from rowferry.table_schema import Column, ColumnType, TableSchema
-from rowferry.types import destination_type
 
 NULL: Final = "'N'"
 """The text of NULL, also of what a policy makes NULL of."""
@@ -81,9 +80,7 @@ def key_columns(table: TableSchema) -> list[Column]:
 
 def row_text(column: Column, *, key: bool) -> RowText:
     """The texts of a column with its policy. key: whether it belongs to the key. Raises UnsupportedType."""
-    wanted = column.policy.as_type
-    default = destination_type(column.type).postgres
-    made = _chosen(column) if wanted and wanted != default else _usual(column.type)
+    made = _chosen(column) if other_type(column) else _usual(column.type)
     if column.type.base not in _DATED:
         return made
     return replace(made, source=f"IF({_NO_DATE}, {_instead(column, made, key)}, {made.source})")
@@ -200,7 +197,7 @@ def _short_decimal(kind: ColumnType) -> str:
 
 
 def _chosen(column: Column) -> RowText:
-    """Of a Postgres type that the settings ask for."""
+    """Of a Postgres type that the settings ask for, or that the column keeps."""
     kind = column.type
     target = column_type(column).postgres
     base, found = target.partition("(")[0], family(kind)
@@ -212,13 +209,21 @@ def _chosen(column: Column) -> RowText:
         return RowText(_short_decimal(kind), "trim_scale({c})::text")
     if base == "boolean" and found == "integer":
         return RowText("{c} + 0", "{c}::int::text")
+    if base == "uuid" and found == "bytes":
+        return RowText("LOWER(HEX({c}))", "replace({c}::text, '-', '')")
+    return _temporal(kind, base, found) or replace(_fallback(kind), exact=False)
+
+
+def _temporal(kind: ColumnType, base: str, found: str) -> RowText | None:
+    """Of a type of dates or times, if the source's column has one, too."""
+    if base == "timestamp":
+        midnight = "CONCAT(CAST({c} AS CHAR), ' 00:00:00')"
+        return RowText(midnight if found == "date" else _short_clock(kind), _PLAIN)
     if base == "date" and found == "datetime":
         return RowText(_short_clock(kind), "{c}::text || ' 00:00:00'")
     if base == "time without time zone" and found == "time":
         return RowText(_short_clock(kind), _PLAIN)
-    if base == "uuid" and found == "bytes":
-        return RowText("LOWER(HEX({c}))", "replace({c}::text, '-', '')")
-    return replace(_fallback(kind), exact=False)
+    return None
 
 
 def _fallback(kind: ColumnType) -> RowText:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rowferry.checkpoint import has_copy, read_tables
+from rowferry.column_settings import reconfigured
 from rowferry.destination import connect, is_locked
 from rowferry.errors import RowferryError
 from rowferry.mysql_catalog import read_configured, selected
@@ -23,6 +24,8 @@ from rowferry.standing import read_standing
 _START = {
     "make": "makes and copies it",
     "copy": "copies it again",
+    "follow": "follows it",
+    "hold": "holds it",
     "stop": "stops it",
     "note": "only notes it",
     "forget": "forgets it",
@@ -52,10 +55,14 @@ def look(settings: Settings, tables: Sequence[str]) -> SchemaReport:
             found = read_configured(control, settings)
     now = {t.name: schema for t, schema in found.items()}
     names = _names(tables, {*now, *records})
-    sides = (
-        Sides(dataset, n, now.get(n), records.get(n), standing, selected(n, settings.tables)) for n in names
-    )
-    return SchemaReport(dataset, running, tuple(map(report, sides)))
+    holds = settings.schema_rules.changes == "hold"
+
+    def sides(name: str) -> Sides:
+        record, is_selected = records.get(name), selected(name, settings.tables)
+        wanted = reconfigured(record.table, settings.columns, settings.tables.rename) if record else None
+        return Sides(dataset, name, now.get(name), record, standing, is_selected, wanted, holds)
+
+    return SchemaReport(dataset, running, tuple(report(sides(name)) for name in names))
 
 
 def _names(wanted: Sequence[str], known: set[str]) -> list[str]:

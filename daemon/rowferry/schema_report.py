@@ -7,25 +7,22 @@ asked of the book, which decides it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rowferry.book import adopt, reconcile
+from rowferry.book import Check, adopt
 from rowferry.checkpoint import TableRecord, TableStatus
-from rowferry.destination import (
-    LOAD_ID,
-    LOADED_AT,
-    columns_of,
-    create_table,
-    differences,
-    mark_owner,
-    same_type,
-)
+from rowferry.destination import columns_of, create_table, mark_owner, same_type
 from rowferry.errors import TableStopped
+from rowferry.fitting import METADATA
+from rowferry.layout_changes import at_start
+from rowferry.overrides import column_type, other_type
+from rowferry.position import BinlogPosition
+from rowferry.retype import holds
 from rowferry.standing import Standing
-from rowferry.table_schema import SchemaDiff, TableSchema, diff
+from rowferry.table_schema import Column, SchemaDiff, TableSchema, diff
 
-METADATA = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
 _WHEN = "at the next start, or when a running daemon comes to the change"
+_NOWHERE = BinlogPosition("", 0, None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,8 @@ class TableReport:
     """One table. state: as in `_rowferry_tables`, "" if the table is not known there.
 
     ddl: the statements that Rowferry makes it with; empty if it cannot (then `cannot` says why) or if the
-    source has no such table. next_start: "make", "copy", "stop", "note", "forget" or "nothing"; reason: why.
+    source has no such table. next_start: "make", "copy", "follow", "hold", "stop", "note", "forget" or
+    "nothing"; reason: why.
     """
 
     name: str
@@ -67,7 +65,8 @@ class TableReport:
 class Sides:
     """What is known of one table. now: at the source. record: Rowferry's. selected: by the settings.
 
-    standing: the tables of the dataset in Postgres, all of them.
+    standing: the tables of the dataset in Postgres, all of them. wanted: the record's layout with the present
+    settings, if there is a record. holds: whether changed layouts wait for a person.
     """
 
     dataset: str
@@ -76,6 +75,8 @@ class Sides:
     record: TableRecord | None
     standing: Mapping[str, Standing]
     selected: bool = True
+    wanted: TableSchema | None = None
+    holds: bool = False
 
     @property
     def state(self) -> str:
@@ -118,10 +119,13 @@ def next_start(sides: Sides) -> tuple[str, str]:
         standing = sides.there(now) or Standing()
         decision = adopt(sides.dataset, now, standing, "")
         return ("make" if decision.copy else "stop"), decision.reason
-    change = reconcile(sides.dataset, record, now, "", rows_kept=True)
+    wanted = sides.wanted or record.table
+    change = at_start(sides.dataset, record, now, wanted, _NOWHERE, "", holds=sides.holds)
     if change is None:
         return "nothing", ""
-    if change.copy:
+    if isinstance(change, Check):
+        return ("hold" if sides.holds else "follow"), "its layout changed at the source"
+    if change.until is not None:
         return "copy", change.reason
     stops = change.record.status is TableStatus.STOPPED
     return ("stop" if stops else "note"), change.reason
@@ -154,16 +158,22 @@ def _gone(record: TableRecord) -> Difference:
     return Difference("table_gone", "source", "the account sees no such table at the source", remedy)
 
 
+def _followed(sides: Sides, action: str) -> str:
+    """What becomes of a changed layout."""
+    resync = f"{_mend(sides)}, which goes on with the new layout"
+    ways = {
+        "copy": f"the table is copied again, in place, {_WHEN}",
+        "follow": f"it is followed in place, or by copying the table again, {_WHEN}",
+        "hold": f"the table waits for `rowferry schema apply {sides.name}` {_WHEN}",
+        "note": f"it is followed without a copy {_WHEN}",
+        "stop": f"the table stops {_WHEN}; then {resync}",
+    }
+    return ways.get(action, resync)
+
+
 def _layout(sides: Sides, record: TableRecord, now: TableSchema, action: str) -> Iterator[Difference]:
     change = diff(record.table, now)
-    remedy = f"{_mend(sides)}, which goes on with the new layout"
-    if action == "copy":
-        follows = "it is added in Postgres and the table" if change.only_added else "the table is"
-        remedy = f"{follows} copied again {_WHEN}"
-    elif action == "note":
-        remedy = f"it is followed without a copy {_WHEN}"
-    elif action == "stop":
-        remedy = f"the table stops {_WHEN}; then {remedy}"
+    remedy = _followed(sides, action)
     for c in change.added:
         yield Difference("column_added", "source", f"column {c.name} added at the source", remedy, c.name)
     for c in change.dropped:
@@ -203,10 +213,15 @@ def _wanted(sides: Sides) -> TableSchema | None:
     """The layout that Postgres should show; None if there is none to compare with."""
     if sides.now is None or not sides.selected:
         return None
-    for table in (sides.record.table if sides.record else None, sides.now):
+    for table in (sides.record.table if sides.record else None, _copied(sides, sides.now)):
         if table is not None and _can_be_made(table):
             return table
     return None
+
+
+def _copied(sides: Sides, now: TableSchema) -> TableSchema:
+    """The table as a copy from its start would have it: with the types that stay."""
+    return adopt(sides.dataset, now, sides.there(now) or Standing(), "").record.table
 
 
 def _can_be_made(table: TableSchema) -> bool:
@@ -232,7 +247,7 @@ def _owner(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Di
 
 def _columns(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[Difference]:
     kinds = dict(columns_of(wanted)) | METADATA
-    later = dict(columns_of(sides.now)) if sides.now and _can_be_made(sides.now) else {}
+    later = dict(columns_of(_copied(sides, sides.now))) if sides.now and _can_be_made(sides.now) else {}
     for column, kind in kinds.items():
         found = standing.columns.get(column)
         if found is None:
@@ -244,6 +259,9 @@ def _columns(sides: Sides, wanted: TableSchema, standing: Standing) -> Iterator[
             yield _other_type(sides, column, found.type, later[column])
         elif column not in kinds and column not in later:
             yield _extra(sides, wanted, column, required=found.required)
+    for c in wanted.columns:
+        if c.kept and other_type(c) and c.there in standing.columns:
+            yield _kept(sides, c, standing)
 
 
 def _missing(sides: Sides, column: str, kind: str) -> Difference:
@@ -256,6 +274,17 @@ def _missing(sides: Sides, column: str, kind: str) -> Difference:
 def _other_type(sides: Sides, column: str, found: str, kind: str) -> Difference:
     text = f"column {column} is {found} in Postgres, {kind} is needed"
     return Difference("column_type", "destination", text, _mend(sides), column)
+
+
+def _kept(sides: Sides, column: Column, standing: Standing) -> Difference:
+    usual = column_type(replace(column, kept="")).postgres
+    text = f"column {column.there} keeps the type {column.kept} in Postgres, where {usual} is usual"
+    blockers = standing.blockers.get(column.there, ())
+    remedy = "nothing need be done: it holds every value"
+    if not holds(column.kept, usual):
+        freed = f"drop what depends on it ({', '.join(blockers)}), then " if blockers else ""
+        remedy = f"nothing need be done while every value fits; to have it changed {freed}{_resync(sides)}"
+    return Difference("column_kept", "destination", text, remedy, column.there, harmless=True)
 
 
 def _extra(sides: Sides, wanted: TableSchema, column: str, *, required: bool) -> Difference:
@@ -286,16 +315,11 @@ def _key_problem(wanted: TableSchema, standing: Standing) -> str:
 
 def _mend(sides: Sides) -> str:
     """What a person does so that the next copy from its start succeeds."""
-    now, name = sides.now, sides.name
-    if now is None:
+    if sides.now is None:
         return ""
-    resync = f"run `rowferry resync {name}`" if sides.record else "start again"
-    standing = sides.there(now)
-    if standing is None or not _can_be_made(now):
-        decision = adopt(sides.dataset, now, Standing(), "")
-        return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
-    other = any(c in standing.types and not same_type(standing.types[c], k) for c, k in METADATA.items())
-    if other or differences(standing.types, now):
-        return f'drop "{now.there}" in Postgres, then {resync}'
-    decision = adopt(sides.dataset, now, standing, "")
-    return resync if decision.copy else f"a copy from its start would stop: {decision.reason}"
+    decision = adopt(sides.dataset, sides.now, sides.there(sides.now) or Standing(), "")
+    return _resync(sides) if decision.copy else f"a copy from its start would stop: {decision.reason}"
+
+
+def _resync(sides: Sides) -> str:
+    return f"run `rowferry resync {sides.name}`" if sides.record else "start again"

@@ -182,6 +182,26 @@ class CopySettings(_Group):
         return self.connections or (2 if (os.cpu_count() or 1) > 2 else 1)
 
 
+class SchemaSettings(_Group):
+    """How changes of the source's tables are followed."""
+
+    changes: Literal["apply", "hold"] = Field(
+        default="apply", description="hold: a table whose layout changed waits for `rowferry schema apply`"
+    )
+    dropped_columns: Literal["keep", "drop"] = Field(
+        default="keep",
+        description="a column that the source dropped; a kept one is NULL in later rows",
+    )
+    dropped_tables: Literal["keep", "drop"] = Field(
+        default="keep", description="what becomes of a table that the source dropped"
+    )
+    rebuild_names: Globs = Field(
+        default=("tempConv_{table}[0-9]*",),
+        description="while the source has such a table, {table} is being rebuilt, and keeps its rows here",
+    )
+    rebuild_seconds: float = Field(default=3600.0, ge=0, description="how long a rebuild is waited for")
+
+
 class VerifySettings(_Group):
     """The continuous comparison of all tables with their copies."""
 

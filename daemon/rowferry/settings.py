@@ -37,6 +37,7 @@ from rowferry.setting_groups import (
     DestinationSettings,
     HttpSettings,
     LogSettings,
+    SchemaSettings,
     SourceSettings,
     TableSettings,
     TlsSettings,
@@ -52,6 +53,7 @@ __all__ = [
     "HttpSettings",
     "LogSettings",
     "QuarantineSettings",
+    "SchemaSettings",
     "VerifySettings",
     "Settings",
     "SourceSettings",
@@ -91,6 +93,7 @@ class Settings(BaseSettings):
     tables: TableSettings = TableSettings()
     batch: BatchSettings = BatchSettings()
     copying: CopySettings = Field(default=CopySettings(), alias="copy")
+    schema_rules: SchemaSettings = Field(default=SchemaSettings(), alias="schema")
     verify: VerifySettings = VerifySettings()
     http: HttpSettings = HttpSettings()
     log: LogSettings = LogSettings()

@@ -13,7 +13,8 @@ from rowferry.destination import OWNER_PREFIX, Session, fetch
 
 _COLUMNS: Final = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod),
-       a.attnotnull AND NOT a.atthasdef AND a.attidentity = ''
+       a.attnotnull AND NOT a.atthasdef AND a.attidentity = '', a.attnotnull,
+       a.atthasdef AND a.attgenerated = ''
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -37,13 +38,41 @@ WHERE n.nspname = %s AND c.relname LIKE %s AND i.indisunique AND i.indisvalid AN
   AND i.indpred IS NULL AND i.indexprs IS NULL
 GROUP BY c.relname, i.indexrelid, i.indisprimary, k.conname"""
 
+_BLOCKERS: Final = """
+SELECT DISTINCT c.relname, a.attname, coalesce(
+  CASE v.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' ELSE 'rule on ' END
+    || vn.nspname || '.' || v.relname,
+  pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid))
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class c ON d.refclassid = 'pg_catalog.pg_class'::regclass AND c.oid = d.refobjid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+LEFT JOIN pg_catalog.pg_rewrite r ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = d.objid
+LEFT JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
+LEFT JOIN pg_catalog.pg_namespace vn ON vn.oid = v.relnamespace
+LEFT JOIN pg_catalog.pg_attrdef f ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND f.oid = d.objid
+WHERE n.nspname = %s AND c.relname LIKE %s AND d.refobjsubid > 0 AND NOT a.attisdropped
+  AND (r.oid IS NOT NULL
+    OR d.classid IN ('pg_catalog.pg_policy'::regclass, 'pg_catalog.pg_trigger'::regclass,
+                     'pg_catalog.pg_proc'::regclass, 'pg_catalog.pg_publication_rel'::regclass)
+    OR f.adnum <> d.refobjsubid
+    OR (d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.objsubid > 0))
+ORDER BY 1, 2, 3"""
+"""What Postgres would have to change with a column's type, and does not: it refuses the ALTER TABLE
+(https://www.postgresql.org/docs/current/catalog-pg-depend.html)."""
+
 
 @dataclass(frozen=True, slots=True)
 class StandingColumn:
-    """A column of a table in Postgres. required: NOT NULL and without a default, so every INSERT names it."""
+    """A column of a table in Postgres. required: NOT NULL and without a default, so every INSERT names it.
+
+    defaulted: whether it has a default, which no generated column has.
+    """
 
     type: str
     required: bool = False
+    not_null: bool = False
+    defaulted: bool = False
 
 
 @dataclass(slots=True)
@@ -52,7 +81,8 @@ class Standing:
 
     primary: the columns of its primary key, empty without one. uniques: those of its other unique
     indexes that cover every row. owner: the source table that it says it was made for, "" if it does not.
-    primary_name: the primary key's name.
+    primary_name: the primary key's name. blockers: by column, in words what depends on the column and does
+    not let its type be changed (views, rules, policies, triggers, generated columns, ...).
     """
 
     columns: dict[str, StandingColumn] = field(default_factory=dict)
@@ -60,6 +90,7 @@ class Standing:
     uniques: list[tuple[str, ...]] = field(default_factory=list)
     owner: str = ""
     primary_name: str = ""
+    blockers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def keys(self) -> set[frozenset[str]]:
@@ -86,12 +117,15 @@ def read_standing(session: Session, dataset: str, pattern: str = "%") -> dict[st
         text = str(comment or "")
         owner = text.removeprefix(OWNER_PREFIX) if text.startswith(OWNER_PREFIX) else ""
         found[table] = Standing(owner=owner)
-    for table, column, kind, required in fetch(session, _COLUMNS, where):
-        found.setdefault(table, Standing()).columns[column] = StandingColumn(kind, bool(required))
+    for table, column, kind, *flags in fetch(session, _COLUMNS, where):
+        found.setdefault(table, Standing()).columns[column] = StandingColumn(kind, *map(bool, flags))
     for table, name, primary, columns in fetch(session, _INDEXES, where):
         standing = found.setdefault(table, Standing())
         if primary:
             standing.primary, standing.primary_name = tuple(columns), name
         else:
             standing.uniques.append(tuple(columns))
+    for table, column, blocker in fetch(session, _BLOCKERS, where):
+        blockers = found.setdefault(table, Standing()).blockers
+        blockers[column] = (*blockers.get(column, ()), blocker)
     return found

@@ -15,10 +15,10 @@ from typing import Any
 
 from pymysql.connections import Connection
 
-from rowferry.applier import Catalogue
-from rowferry.book import Decision, TableBook, adopt, commit, reconcile
+from rowferry.book import Check, Decision, TableBook, adopt
 from rowferry.checkpoint import (
     Checkpoint,
+    TableRecord,
     TableStatus,
     create_tracking_tables,
     first_checkpoint,
@@ -30,12 +30,14 @@ from rowferry.checkpoint import (
     save_checkpoint,
     take_epoch,
 )
-from rowferry.column_settings import unused
+from rowferry.column_settings import reconfigured, unused
 from rowferry.destination import Session, run_all, take_lock
 from rowferry.destination import connect as connect_destination
 from rowferry.errors import ConfigurationError, PositionLost
+from rowferry.follower import SourceView
+from rowferry.layout_changes import at_start, commit, doubt
 from rowferry.load_ids import LoadIds
-from rowferry.mysql_catalog import read_configured, selected
+from rowferry.mysql_catalog import folds_table_names, read_configured, selected, table_names
 from rowferry.mysql_source import (
     SourceServer,
     connect,
@@ -67,7 +69,7 @@ class Opened:
     checkpoint: Checkpoint
     head: BinlogPosition
     decisions: tuple[Decision, ...]
-    catalogue: Catalogue
+    view: SourceView
     unused: tuple[str, ...] = ()
 
 
@@ -118,12 +120,15 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
     book = TableBook(dataset)
     found = read_configured(control, settings)
     unfit = tuple(unused(settings.columns, settings.tables.rename, list(found.values())))
-    decisions = _bring_up_to_date(settings, session, found, book, checkpoint.load_id)
-
-    def catalogue(touched: Any) -> Any:
-        return read_configured(control, settings, touched)
-
-    return Opened(settings, session, control, server, book, checkpoint, head, decisions, catalogue, unfit)
+    view = SourceView(
+        lambda touched: read_configured(control, settings, touched),
+        lambda: table_names(control, database),
+        lambda: head_position(control, server),
+        settings.schema_rules,
+        folds_names=folds_table_names(control),
+    )
+    decisions = _bring_up_to_date(settings, session, found, book, checkpoint, view)
+    return Opened(settings, session, control, server, book, checkpoint, head, decisions, view, unfit)
 
 
 def _require_no_tables(session: Session, dataset: str) -> None:
@@ -182,22 +187,28 @@ def _bring_up_to_date(
     session: Session,
     found: Mapping[TableId, TableSchema],
     book: TableBook,
-    load_id: str,
+    checkpoint: Checkpoint,
+    view: SourceView,
 ) -> tuple[Decision, ...]:
+    """What a start does to the tables. found: the catalogue."""
     dataset = settings.destination.dataset
     _require_tables(settings, found)
     records = {r.table.id: r for r in read_tables(session, dataset).values()}
     gone = [t.name for t in records if not selected(t.name, settings.tables)]
     book.records.update({t: r for t, r in records.items() if t.name not in gone})
-    last = LoadIds(load_id).last
-    standing = read_standing(session, dataset)
-    decisions: list[Decision] = []
-    for table in sorted(set(found) | set(book.records)):
-        decision = _decide(book, table, found, standing, last)
-        if decision is not None:
-            decisions.append(decision)
+    head = view.head()
+    start = _Start(settings, book, LoadIds(checkpoint.load_id).last, head)
+    decisions = [d for r in records.values() if r.table.id in book.records if (d := start.known(r, found))]
+    fresh = [found[t] for t in sorted(set(found) - set(book.records))]
+    if fresh and not checkpoint.position.reached(head):
+        decisions += [start.behind(table) for table in fresh]
+    elif fresh:
+        standing = read_standing(session, dataset)
+        decisions += [start.new(table, standing.get(table.there, Standing())) for table in fresh]
     forgetting = [forget_tables(dataset, gone), forget_entries(dataset, gone)] if gone else []
-    made = commit(session, dataset, decisions, forgetting) if decisions or gone else ()
+    made: tuple[Decision, ...] = ()
+    if decisions or gone:
+        made = commit(session, dataset, decisions, lambda _: forgetting, lambda: head)
     for decision in made:
         book.accept(decision)
     for record in book.with_status(TableStatus.COPYING):
@@ -216,19 +227,32 @@ def _require_tables(settings: Settings, found: Mapping[TableId, TableSchema]) ->
         )
 
 
-def _decide(
-    book: TableBook,
-    table: TableId,
-    found: Mapping[TableId, TableSchema],
-    standing: Mapping[str, Standing],
-    load_id: str,
-) -> Decision | None:
-    now = found.get(table)
-    record = book.records.get(table)
-    if record is not None and now is None:
-        return None  # a DDL event to come will tell; or the account may not see the table
-    if record is not None:
-        return reconcile(book.dataset, record, now, load_id, rows_kept=True)
-    if now is None:
-        return None
-    return adopt(book.dataset, now, standing.get(now.there, Standing()), load_id)
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Decides what a start does to a table. head: the binlog's end after the catalogue was read."""
+
+    settings: Settings
+    book: TableBook
+    load_id: str
+    head: BinlogPosition
+
+    def known(self, record: TableRecord, found: Mapping[TableId, TableSchema]) -> Decision | None:
+        """A table that has a record; a check of it is noted in the book."""
+        settings, table = self.settings, record.table
+        holds = settings.schema_rules.changes == "hold"
+        wanted = reconfigured(table, settings.columns, settings.tables.rename)
+        now = found.get(table.id)
+        made = at_start(self.book.dataset, record, now, wanted, self.head, self.load_id, holds=holds)
+        if isinstance(made, Check):
+            self.book.checks[table.id] = made
+            return None
+        return made
+
+    def new(self, table: TableSchema, standing: Standing) -> Decision:
+        """A table without a record, of which the stream holds nothing that is still to come."""
+        return adopt(self.book.dataset, table, standing, self.load_id)
+
+    def behind(self, table: TableSchema) -> Decision:
+        """A table without a record, of which the stream may hold older layouts."""
+        record = TableRecord(table, TableStatus.COPYING)
+        return doubt(self.book.dataset, record, self.head, self.load_id, "new table")

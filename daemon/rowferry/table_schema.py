@@ -67,13 +67,18 @@ NO_POLICY = ColumnPolicy()
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a source table. target: its name in the destination, "" if it is the same."""
+    """A column of a source table. target: its name in the destination, "" if it is the same.
+
+    kept: the Postgres type that its destination column has and keeps, where type and policy would give
+    another; "" as a rule.
+    """
 
     name: str
     type: ColumnType
     nullable: bool = True
     policy: ColumnPolicy = NO_POLICY
     target: str = ""
+    kept: str = ""
 
     @property
     def there(self) -> str:
@@ -173,7 +178,19 @@ def _column_from_json(document: Mapping[str, Any]) -> Column:
         nullable=document["nullable"],
         policy=ColumnPolicy(**document.get("policy", {})),
         target=document.get("target", ""),
+        kept=document.get("kept", ""),
     )
+
+
+def with_kept(before: TableSchema, now: TableSchema) -> TableSchema:
+    """`now`, whose columns keep what those of `before` keep, if they fit the same destination column."""
+    kept = {c.name: c for c in before.columns if c.kept}
+
+    def inherited(column: Column) -> Column:
+        old = kept.get(column.name)
+        return column if old is None or _place(old) != _place(column) else replace(column, kept=old.kept)
+
+    return replace(now, columns=tuple(map(inherited, now.columns))) if kept else now
 
 
 @dataclass(frozen=True, slots=True)

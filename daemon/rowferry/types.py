@@ -6,6 +6,7 @@ that Postgres reads back exactly.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -26,6 +27,28 @@ class DestinationType:
 
     postgres: str
     arrow: pa.DataType
+
+
+_TYPE: Final = re.compile(r"([a-z ]+?)(?:\(([0-9]+(?:,[0-9]+)*)\))?( with(?:out)? time zone)?\Z")
+
+
+def split_type(postgres: str) -> tuple[str, tuple[int, ...]]:
+    """A Postgres type's name without its numbers, and these; a type that has no such form has no numbers.
+
+    `character varying` is `varchar` here
+    (https://www.postgresql.org/docs/current/datatype.html#DATATYPE-TABLE).
+    """
+    text = postgres.replace("character varying", "varchar")
+    match = _TYPE.match(text)
+    if match is None:
+        return text, ()
+    return match[1] + (match[3] or ""), tuple(map(int, (match[2] or "").split(","))) if match[2] else ()
+
+
+def seconds_digits(postgres: str) -> int:
+    """How many digits of a second a type of dates or times has (0 to 6, and 6 unless it says so)."""
+    base, numbers = split_type(postgres)
+    return 0 if base == "date" else (*numbers, 6)[0]
 
 
 class UnsupportedType(ValueError):

@@ -53,7 +53,7 @@ def source_keys(form: Form, rows: Sequence[RawRow]) -> list[SourceKey]:
 
 def ordered_alike(table: TableSchema) -> bool:
     """Whether Postgres orders the table's keys as the source does, and can hold all of them."""
-    return all(c.type.base in _ORDERED and not c.policy.as_type for c in key_columns(table))
+    return all(c.type.base in _ORDERED and not (c.policy.as_type or c.kept) for c in key_columns(table))
 
 
 def unmatched(table: TableSchema) -> str:
@@ -76,7 +76,7 @@ def _from_postgres(column: Column, text: str) -> str:
     if pa.types.is_timestamp(arrow):
         return as_source_prints(column, text.removesuffix("+00"))
     if column.type.base == "year":
-        return text.zfill(4)
+        return as_source_prints(column, text).zfill(4)
     text = as_source_prints(column, text)
     return f"text:{text}" if text.startswith(_MARKS) else text
 

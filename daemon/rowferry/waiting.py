@@ -117,7 +117,7 @@ def _require_same_name(text: str, wanted: str, now: str) -> None:
 
 
 def _lacking(settings: Settings, session: Session, target: Target) -> str:
-    """What is still to come, in words; "" if nothing is. Raises RowferryError if a table is stopped.
+    """What is still to come, in words; "" if nothing is. Raises RowferryError if a table is stopped or held.
 
     The checkpoint is read first: the tables are then at least as far.
     """
@@ -132,6 +132,13 @@ def _lacking(settings: Settings, session: Session, target: Target) -> str:
             f"table {', '.join(stopped)}",
             reason="it is stopped and does not go on by itself",
             hint=f"`rowferry status` says why; mend that, then run `rowferry resync {' '.join(stopped)}`",
+        )
+    if held := _in_state(states, TableStatus.HELD):
+        raise RowferryError(
+            f"wait for {target.text}",
+            f"table {', '.join(held)}",
+            reason="its layout changed, and it waits for you (schema.changes)",
+            hint=f"Run `rowferry schema apply {' '.join(held)}`",
         )
     if checkpoint is None or not is_reached(target, checkpoint.position):
         place = checkpoint.position if checkpoint and checkpoint.position.file else "no position yet"

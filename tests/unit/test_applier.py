@@ -26,6 +26,7 @@ from rowferry.changes import LoadReceipt, LoadRequest, RowKind, Statement
 from rowferry.checkpoint import Checkpoint, CopyProgress, TableRecord, TableStatus
 from rowferry.copy import select_form
 from rowferry.errors import StreamStopped, TableStopped
+from rowferry.follower import SourceView
 from rowferry.load.faults import TableLoadFailed
 from rowferry.quarantine import QuarantineBook
 from rowferry.settings import QuarantineSettings
@@ -108,7 +109,8 @@ def bench(status: TableStatus = TableStatus.STREAMING, max_rows: int = 3, **more
     there: Any = session
     checkpoint = Checkpoint("clinic", "mariadb", position(4), 1, BEGAN)
     quarantine = QuarantineBook(there, "raw", QuarantineSettings(max_rows=max_rows))
-    applier = Applier(there, book, checkpoint, loader, lambda _: {}, lambda _: 0, quarantine)
+    view = SourceView(lambda _: {}, lambda: (), lambda: position(4))
+    applier = Applier(there, book, checkpoint, loader, view, lambda _: 0, quarantine)
     return Bench(applier, session, loader, book)
 
 

@@ -25,7 +25,8 @@ def stands(*without: str, primary: tuple[str, ...] = ("id",)) -> Standing:
 
 def made(standing: Standing, key: tuple[str, ...] = ("id",)) -> list[str]:
     """The statements behind those that any table gets."""
-    return [s.text for s in make_fit("raw%", table(name=ODD, key=key), standing)[2:]]
+    fit = make_fit("raw%", table(name=ODD, key=key), standing)
+    return [s.text for s in fit.statements[2:]]
 
 
 def test_a_name_with_per_cent_signs_is_the_same_in_every_place() -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from rowferry.checkpoint import CopyProgress, TableRecord, TableStatus
 from rowferry.destination import create_table, mark_owner
-from rowferry.schema_report import METADATA, Sides, TableReport, report
+from rowferry.fitting import METADATA
+from rowferry.schema_report import Sides, TableReport, report
 from rowferry.standing import Standing, StandingColumn
 from rowferry.table_schema import ColumnPolicy, ColumnType, TableSchema
 from tests.unit.flow import INT, table
@@ -81,7 +82,7 @@ def test_an_added_column_is_followed() -> None:
 
 
 def test_another_change_stops_and_says_what_then_mends_it() -> None:
-    """A dropped column needs a resync; another type needs the table dropped before it."""
+    """A dropped column and another type alike need a resync."""
     dropped = seen(now=PATIENT, before=WIDER, there=standing(fax="character varying(40)"))
     assert kinds(dropped) == [("column_dropped", "fax")]
     assert dropped.next_start == "stop"
@@ -90,7 +91,7 @@ def test_another_change_stops_and_says_what_then_mends_it() -> None:
     assert "drop" not in dropped.differences[0].remedy.replace("dropped", "")
     changed = seen(now=OTHER_TYPE, there=standing())
     assert kinds(changed) == [("column_changed", "name")]
-    assert 'drop "patient" in Postgres, then run `rowferry resync patient`' in changed.differences[0].remedy
+    assert "then run `rowferry resync patient`" in changed.differences[0].remedy
 
 
 def test_a_stopped_table_waits_for_its_resync() -> None:
@@ -143,14 +144,47 @@ def test_what_postgres_lacks_is_mended_by_a_resync() -> None:
     assert lacking.differences[0].remedy == "run `rowferry resync patient`"
 
 
-def test_another_type_in_postgres_needs_the_table_dropped() -> None:
+def test_another_type_in_postgres_needs_a_resync() -> None:
     """Also of a column that the source has just got and that somebody made before."""
     found = seen(there=standing(name="text"))
     assert kinds(found) == [("column_type", "name")]
     assert "is text in Postgres, varchar(40) is needed" in found.differences[0].text
-    assert found.differences[0].remedy.startswith('drop "patient" in Postgres')
+    assert found.differences[0].remedy == "run `rowferry resync patient`"
     early = seen(now=WIDER, there=standing(fax="integer"))
     assert kinds(early) == [("column_added", "fax"), ("column_type", "fax")]
+
+
+def keeping(kept: str) -> TableSchema:
+    """The table whose `name` keeps a type."""
+    return replace(PATIENT, columns=(PATIENT.columns[0], replace(PATIENT.columns[1], kept=kept)))
+
+
+def test_a_type_that_stays_is_a_note() -> None:
+    """A wider one for good; a narrower one until what depends on it is gone. A new table keeps it, too."""
+    wide = seen(before=keeping("text"), there=standing(name="text"))
+    assert [(d.kind, d.column, d.harmless) for d in wide.differences] == [("column_kept", "name", True)]
+    assert "keeps the type text in Postgres, where varchar(40) is usual" in wide.differences[0].text
+    assert wide.differences[0].remedy == "nothing need be done: it holds every value"
+    held = standing(name="character varying(5)")
+    held.blockers["name"] = ("view raw.names",)
+    narrow = seen(before=keeping("varchar(5)"), there=held)
+    assert [(d.kind, d.harmless) for d in narrow.differences] == [("column_kept", True)]
+    assert "drop what depends on it (view raw.names), then run `rowferry" in narrow.differences[0].remedy
+    fresh = seen(before=None, there=standing(name="text"))
+    assert ("column_kept", "name") in kinds(fresh)
+    assert fresh.next_start == "make"
+    altered = seen(before=keeping("text"), there=standing(name="bytea"))
+    assert ("column_type", "name") in kinds(altered)
+
+
+def test_a_type_that_a_view_holds_and_that_cannot_stay_says_which() -> None:
+    """A resync would stop until the view is dropped."""
+    there = standing(name="bytea")
+    there.blockers["name"] = ("view raw.names",)
+    found = seen(there=there)
+    assert kinds(found) == [("column_type", "name")]
+    for word in ("would stop", "column name", "view raw.names", "Drop that, run `rowferry resync patient`"):
+        assert word in found.differences[0].remedy
 
 
 def test_a_table_of_another_owner_is_named() -> None:

@@ -41,6 +41,8 @@ ALLOWED = {
     r"|same_key",
     "copy_read": r"seconds|sql|max\(1, int\(seconds \* 1000\)\)",
     "requests": r"name\(.*\)|where",
+    "layout_changes": r"there|kind|filled|name\(.*\)",
+    "schema_log": r"name\(.*\)",
     "fitting": r"there|part|index|whole|again|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",

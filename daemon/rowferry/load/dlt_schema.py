@@ -17,6 +17,7 @@ from dlt.common.schema.utils import pipeline_state_table
 from rowferry.load.merge import LOAD_ID, LOADED_AT
 from rowferry.overrides import column_type
 from rowferry.table_schema import Column, TableSchema
+from rowferry.types import seconds_digits
 
 Document = dict[str, Any]
 _SEEN: Final = {"seen-data": True}
@@ -84,4 +85,5 @@ _KINDS: Final[tuple[tuple[Callable[[pa.DataType], bool], Callable[[pa.DataType, 
 
 
 def _timestamp(arrow: pa.DataType, column: Column) -> Document:
-    return {"timezone": arrow.tz is not None, "precision": column.type.fraction}
+    digits = seconds_digits(column_type(column).postgres)
+    return {"timezone": arrow.tz is not None, "precision": digits}

@@ -1,0 +1,155 @@
+"""`rowferry schema --plan`: what DDL statements that nobody has run yet would do to the copy.
+
+Decided by the same rules as in the stream; but the source's catalogue cannot be asked about statements that
+it has not seen, so a column's character set is taken to be utf8mb4 where the statement does not say.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from typing import Final
+
+from rowferry.alterations import TableChange, read_change
+from rowferry.book import Decision
+from rowferry.checkpoint import TableRecord, TableStatus, has_copy, read_tables
+from rowferry.ddl import DdlEffect, StatementKind, classify, effect, split_statements
+from rowferry.destination import LOAD_ID, LOADED_AT, Session, columns_of, connect
+from rowferry.errors import RowferryError, TableStopped, UsageError
+from rowferry.evolve import evolve
+from rowferry.layout_changes import in_place
+from rowferry.settings import Settings
+from rowferry.standing import Standing, StandingColumn, read_table
+from rowferry.table_schema import TableId
+
+_METADATA: Final = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
+_WORDS: Final = {
+    "in place": "in place, the table streams on",
+    "copy": "copied again, in place",
+    "hold": "waits for `rowferry schema apply`",
+    "stop": "stops",
+    "nothing": "nothing changes",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one statement does to one table. table: "" if it touches none. sql: what runs in Postgres."""
+
+    statement: str
+    table: str
+    what: str
+    why: str
+    sql: tuple[str, ...] = ()
+
+
+def plan(settings: Settings, text: str) -> list[Step]:
+    """What the statements would do, one after the other. Raises UsageError for a text that is no SQL."""
+    statements = split_statements(text)
+    if not statements:
+        raise UsageError("plan", reason="there is no statement that can be read")
+    dataset = settings.destination.dataset
+    with closing(connect(settings.destination)) as session:
+        if not has_copy(session, dataset):
+            raise RowferryError("plan", f"dataset {dataset}", reason="nothing was copied yet")
+        planner = _Planner(settings, session)
+        return [step for statement in statements for step in planner.steps(statement)]
+
+
+class _Planner:
+    """The records, and what stands in Postgres, as the statements so far would leave them."""
+
+    def __init__(self, settings: Settings, session: Session) -> None:
+        self._settings = settings
+        self._rules = settings.schema_rules
+        self._session = session
+        self._dataset = settings.destination.dataset
+        records = read_tables(session, self._dataset).values()
+        self._records: dict[TableId, TableRecord] = {r.table.id: r for r in records}
+        self._standing: dict[TableId, Standing] = {}
+
+    def steps(self, statement: str) -> Iterator[Step]:
+        """What a statement does to each table that it touches."""
+        if classify(statement).kind is not StatementKind.DDL:
+            yield Step(statement, "", "nothing", "it changes no table's layout")
+            return
+        read, touching = read_change(statement), effect(statement)
+        source = self._settings.source.database
+        if read is not None and read.database not in ("", source):
+            yield Step(statement, "", "nothing", "it is about another database")
+            return
+        touched = [r for t, r in sorted(self._records.items()) if _touches(t, read, touching)]
+        for record in touched:
+            yield self._step(statement, record, read)
+        if not touched:
+            yield Step(statement, "", "nothing", "it names no table that is copied; a new one is copied")
+
+    def _step(self, statement: str, record: TableRecord, read: TableChange | None) -> Step:
+        table = record.table.id
+        if record.status in (TableStatus.STOPPED, TableStatus.HELD, TableStatus.DROPPED):
+            return Step(statement, table.name, "nothing", f"the table is {record.status.value}")
+        if read is None:
+            return self._uncertain(statement, record, "its effect is not certain")
+        after = evolve(read, record.table, None)
+        if isinstance(after, str):
+            return self._uncertain(statement, record, after)
+        standing = self._standing.get(table) or read_table(self._session, self._dataset, record.table.there)
+        drop = self._rules.dropped_columns == "drop"
+        made = in_place(self._dataset, record, after, standing, drop_columns=drop)
+        if isinstance(made, str):
+            return self._uncertain(statement, record, made)
+        if made.record.status is TableStatus.STOPPED:
+            return Step(statement, table.name, "stop", made.reason)
+        if self._rules.changes == "hold" and record.table.columns != made.record.table.columns:
+            return Step(statement, table.name, "hold", made.reason)
+        self._records[table] = made.record
+        self._standing[table] = _left_standing(standing, made)
+        sql = tuple(s.text for s in made.statements if not s.parameters)
+        return Step(statement, table.name, "in place", made.reason, sql)
+
+    def _uncertain(self, statement: str, record: TableRecord, why: str) -> Step:
+        what = "hold" if self._rules.changes == "hold" else "copy"
+        return Step(statement, record.table.id.name, what, why)
+
+
+def _touches(table: TableId, read: TableChange | None, touching: DdlEffect) -> bool:
+    if read is not None:
+        return table.name == read.table
+    return touching.touches(table.name)
+
+
+def _left_standing(before: Standing, made: Decision) -> Standing:
+    """What would stand in Postgres after the change."""
+    table = made.record.table
+    try:
+        kinds = dict(columns_of(table)) | _METADATA
+    except TableStopped:
+        return before
+    columns = {column: StandingColumn(_printed(kind)) for column, kind in kinds.items()}
+    return replace(before, columns=before.columns | columns, primary=table.as_destination().key)
+
+
+def _printed(kind: str) -> str:
+    """A type as Postgres prints it."""
+    return kind.replace("varchar", "character varying")
+
+
+def plan_as_json(steps: list[Step]) -> str:
+    """For programs; the field names are fixed."""
+    return json.dumps([asdict(step) for step in steps], indent=2, ensure_ascii=False)
+
+
+def render_plan(steps: list[Step]) -> str:
+    """For people: each statement as a comment, below it what it does; what runs in Postgres is SQL."""
+    lines: list[str] = []
+    last = ""
+    for step in steps:
+        if step.statement is not last:
+            lines += ["", *(f"-- {line}" for line in step.statement.splitlines())]
+        last = step.statement
+        table = f"{step.table}: " if step.table else ""
+        lines.append(f"--   -> {table}{_WORDS[step.what]} ({step.why})".replace("\n", " "))
+        lines += [f"{text};" for text in step.sql]
+    return "\n".join(lines[1:])
