@@ -45,22 +45,19 @@ class Evolution:
     truncated: bool = False
 
 
-def evolve(
-    change: TableChange, table: TableSchema, now: TableSchema | None, *, computed: bool = True
-) -> Evolution | str:
+def evolve(change: TableChange, table: TableSchema, now: TableSchema | None) -> Evolution | str:
     """What the change makes of the table; else the reason why that is not certain, without values.
 
     table: the layout that the rows have. now: the catalogue's, perhaps as later statements made it, with
-    the policies and names of the settings; None to take the statement at its word. computed: whether the
-    table may have generated columns: those may be made of a column whose text, bytes or collation change.
+    the policies and names of the settings; None to take the statement at its word.
     """
     try:
-        return _evolved(change, table, now, computed)
+        return _evolved(change, table, now)
     except Uncertain as reason:
         return str(reason)
 
 
-def _evolved(change: TableChange, table: TableSchema, now: TableSchema | None, computed: bool) -> Evolution:
+def _evolved(change: TableChange, table: TableSchema, now: TableSchema | None) -> Evolution:
     if change.table.lower() != table.id.name.lower():
         raise Uncertain("the statement is about another table")
     if table.row_end or (now and now.row_end):
@@ -71,7 +68,7 @@ def _evolved(change: TableChange, table: TableSchema, now: TableSchema | None, c
     if not table.key and not all(isinstance(action, harmless) for action in change.actions):
         raise Uncertain("the table has no key")
     _check_names(change.actions, table)
-    state = _State(table, now, computed, list(table.columns), list(table.key), table.engine)
+    state = _State(table, now, list(table.columns), list(table.key), table.engine)
     for action in change.actions:
         _STEPS[type(action)](state, action)
     return state.evolution()
@@ -115,7 +112,6 @@ class _State:
 
     table: TableSchema
     now: TableSchema | None
-    computed: bool
     columns: list[Column]
     key: list[str]
     engine: str
@@ -285,7 +281,7 @@ def _check_carried(column: Column) -> None:
 def _check_computed(state: _State, old: Column, new: Column) -> None:
     """A definition without a collation gives the column the table's, which may be another one."""
     same = old.type.base not in _CHARACTERS and keeps_texts(old.type, new.type)
-    if state.computed and not same:
+    if state.table.computed and not same:
         raise Uncertain(f"column {old.name}: generated columns may be made of it")
 
 
@@ -354,7 +350,7 @@ def _converted(state: _State, old: Column) -> ColumnType:
         raise Uncertain(f"column {old.name}: its texts may not stay what they are")
     if shown.nullable != old.nullable:
         raise Uncertain(f"column {old.name}: the catalogue differs on whether it can be NULL")
-    if state.computed:
+    if state.table.computed:
         raise Uncertain(f"column {old.name}: generated columns may be made of it")
     if (
         old.type.base not in TEXTS - {"char", "varchar"}

@@ -128,7 +128,7 @@ def _kept(table: TableSchema, column: Column, kind: str, standing: Standing) -> 
         f"table {table.id}",
         reason=f"column {column.there} is {found.type} in the destination, {kind} is needed, and Postgres"
         f" does not change it while this depends on it: {', '.join(blockers)}",
-        hint=f"Drop that, run `rowferry resync {table.id.name}`, and make it again",
+        hint=f"Drop that, run `rowferry resync {table.id.name}`, and create it again",
     )
 
 

@@ -39,6 +39,9 @@ _CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows witho
 _VERSIONED_BY_TRANSACTION: Final = (
     "the source logs changes of tables with transaction-precise versioning as statements"
 )
+_COMPUTED: Final = """
+SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS
+WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION <> ''{only}"""
 _ROW_ENDS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
@@ -128,13 +131,15 @@ def _read_once(
     columns = _columns(connection, database, only, parameters)
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
+    computed = {n for (n,) in query(connection, _COMPUTED.format(only=only), (database, *parameters))}
     found = {}
     for name, engine, _ in rows:
         if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
             obstacle = _CASCADING if name.lower() in cascading else ""
-            found[table] = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
+            made = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
+            found[table] = replace(made, computed=name in computed)
     versioned = [TableId(database, name) for name, _, kind in rows if kind == "SYSTEM VERSIONED"]
     return found | _versioned(connection, database, found, versioned)
 

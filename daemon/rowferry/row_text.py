@@ -216,7 +216,7 @@ def _chosen(column: Column) -> RowText:
 
 def _temporal(kind: ColumnType, base: str, found: str) -> RowText | None:
     """Of a type of dates or times, if the source's column has one, too."""
-    if base == "timestamp":
+    if base.startswith("timestamp"):
         midnight = "CONCAT(CAST({c} AS CHAR), ' 00:00:00')"
         return RowText(midnight if found == "date" else _short_clock(kind), _PLAIN)
     if base == "date" and found == "datetime":

@@ -32,7 +32,7 @@ def create_schema_changes(dataset: str) -> str:
             change bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, table_name text NOT NULL,
             statement text NOT NULL, database text NOT NULL, position text NOT NULL, gtid text NOT NULL,
             commit_time timestamptz, decision text NOT NULL, reason text NOT NULL, result text NOT NULL,
-            seconds double precision, decided_at timestamptz NOT NULL DEFAULT now())"""
+            seconds real, decided_at timestamptz NOT NULL DEFAULT now())"""
 
 
 def note_change(

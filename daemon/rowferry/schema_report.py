@@ -322,4 +322,7 @@ def _mend(sides: Sides) -> str:
 
 
 def _resync(sides: Sides) -> str:
-    return f"run `rowferry resync {sides.name}`" if sides.record else "start again"
+    if sides.record is None:
+        return "start again"
+    held = sides.record.status is TableStatus.HELD
+    return f"run `rowferry {'schema apply' if held else 'resync'} {sides.name}`"

@@ -37,7 +37,12 @@ from rowferry.errors import ConfigurationError, PositionLost
 from rowferry.follower import SourceView
 from rowferry.layout_changes import at_start, commit, doubt
 from rowferry.load_ids import LoadIds
-from rowferry.mysql_catalog import folds_table_names, read_configured, selected, table_names
+from rowferry.mysql_catalog import (
+    folds_table_names,
+    read_configured,
+    selected,
+    table_names,
+)
 from rowferry.mysql_source import (
     SourceServer,
     connect,

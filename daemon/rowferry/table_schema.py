@@ -105,7 +105,7 @@ class TableSchema:
     key: the columns of the primary key, else of a unique key without NULLs; empty if there is none.
     key_index: the name of that key's index. obstacle: why its rows cannot be followed by the binlog;
     "" as a rule. row_end: of a system-versioned table, whose key it is no part of. target: its name in
-    the destination, "" if it is the same.
+    the destination, "" if it is the same. computed: whether it may have generated columns.
     """
 
     id: TableId
@@ -116,6 +116,7 @@ class TableSchema:
     obstacle: str = ""
     row_end: RowEnd | None = None
     target: str = ""
+    computed: bool = False
 
     @property
     def there(self) -> str:
@@ -153,6 +154,7 @@ class TableSchema:
             "key_index": self.key_index,
             "obstacle": self.obstacle,
             "target": self.target,
+            "computed": self.computed,
             "row_end": asdict(self.row_end) if self.row_end else None,
         }
 
@@ -168,6 +170,7 @@ class TableSchema:
             obstacle=document.get("obstacle", ""),
             row_end=RowEnd(**document["row_end"]) if document.get("row_end") else None,
             target=document.get("target", ""),
+            computed=document.get("computed", True),
         )
 
 

@@ -80,8 +80,8 @@ def test_every_difference_is_told_and_what_is_done_about_it_is_true(mariadb_ferr
     assert kinds(found["late"]) == {("table_new", "")}
     assert kinds(found["keyed"]) == {("key_missing", "")}
     assert {name: t["next_start"]["action"] for name, t in found.items()} == {
-        "patient": "copy",
-        "visit": "stop",
+        "patient": "follow",
+        "visit": "follow",
         "gone": "nothing",
         "late": "make",
         "keyed": "nothing",

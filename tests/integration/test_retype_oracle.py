@@ -11,7 +11,10 @@ import numpy as np
 import psycopg
 import pytest
 
+from rowferry.fitting import make_fit
 from rowferry.retype import holds, keeps_apart, using
+from rowferry.standing import Standing, read_table
+from rowferry.table_schema import Column, ColumnType, TableId, TableSchema
 from rowferry_lab.servers import DestinationDatabase
 
 pytestmark = pytest.mark.parametrize("destination", ["postgres_15", "postgres_17"], indirect=True)
@@ -225,3 +228,60 @@ def test_what_holds_takes_every_value_and_gives_it_back(session: psycopg.Connect
                     query: Any = f"SELECT (%s::{wanted})::{standing}::{wanted} = %s::{wanted}"
                     row = session.execute(query, [text, text]).fetchone() if "inf" not in text else (True,)
                     assert row == (True,), (standing, wanted, text)
+
+
+SOURCE = TableSchema(
+    TableId("clinic", "t"),
+    tuple(
+        Column(n, ColumnType("varchar", length=40, charset="utf8mb4", text="varchar(40)"))
+        for n in ("id", "a", "b", "c", "d", "e", "f", "g", "h")
+    ),
+    ("id",),
+)
+DEPEND = {
+    "view s.v": ("a", "CREATE VIEW s.v AS SELECT a FROM s.t"),
+    "materialized view s.m": ("b", "CREATE MATERIALIZED VIEW s.m AS SELECT b FROM s.t"),
+    "rule on s.t": ("c", "CREATE RULE r AS ON DELETE TO s.t WHERE old.c = 'x' DO INSTEAD NOTHING"),
+    "policy p on table s.t": ("d", "CREATE POLICY p ON s.t USING (d = 'x')"),
+    "trigger g on table s.t": (
+        "e",
+        "CREATE FUNCTION s.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';"
+        " CREATE TRIGGER g BEFORE UPDATE OF e ON s.t FOR EACH ROW EXECUTE FUNCTION s.f()",
+    ),
+    "default value for column made of table s.t": (
+        "f",
+        "ALTER TABLE s.t ADD made text GENERATED ALWAYS AS (f || 'x') STORED",
+    ),
+    "function s.q()": ("g", "CREATE FUNCTION s.q() RETURNS text BEGIN ATOMIC SELECT g FROM s.t; END"),
+}
+
+
+def test_all_that_depends_on_a_column_is_found_and_survives(session: psycopg.Connection[Any]) -> None:
+    """Postgres refuses the ALTER for each of these, and for no other column; making fit loses nothing."""
+    run: Any = session.execute
+    run("CREATE SCHEMA s")
+    for statement in make_fit("s", SOURCE, Standing()).statements:
+        run(statement.text)
+    run("GRANT SELECT ON s.t TO pg_monitor; CREATE INDEX i ON s.t (h)")
+    run("INSERT INTO s.t (id, a, h, _loaded_at, _dlt_load_id) VALUES ('k', 'x', 'abc', now(), '1')")
+    for _, definition in DEPEND.values():
+        run(definition)
+    found = read_table(session, "s", "t").blockers
+    assert found == {column: (blocker,) for blocker, (column, _) in DEPEND.items()}
+    for column in SOURCE.columns:
+        change = f"ALTER TABLE s.t ALTER {column.name} TYPE varchar(60)"
+        if column.name in found:
+            with pytest.raises(psycopg.errors.FeatureNotSupported):
+                run(change)
+        else:
+            run(change)
+    run("ALTER TABLE s.t ALTER h TYPE bytea USING h::bytea, ALTER id TYPE varchar(7), ALTER h SET NOT NULL")
+    fit = make_fit("s", SOURCE, read_table(session, "s", "t"))
+    for statement in fit.statements:
+        run(statement.text)
+    kinds = read_table(session, "s", "t").types
+    assert kinds["h"] == kinds["id"] == "character varying(40)"
+    assert run("SELECT a FROM s.v").fetchall() == [("x",)]
+    assert run("SELECT has_table_privilege('pg_monitor', 's.t', 'SELECT')").fetchone() == (True,)
+    assert run("SELECT count(*) FROM pg_indexes WHERE indexname = 'i'").fetchone() == (1,)
+    assert read_table(session, "s", "t").primary == ("id",)

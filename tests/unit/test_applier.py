@@ -109,7 +109,7 @@ def bench(status: TableStatus = TableStatus.STREAMING, max_rows: int = 3, **more
     there: Any = session
     checkpoint = Checkpoint("clinic", "mariadb", position(4), 1, BEGAN)
     quarantine = QuarantineBook(there, "raw", QuarantineSettings(max_rows=max_rows))
-    view = SourceView(lambda _: {}, lambda: (), lambda: position(4))
+    view = SourceView(lambda _: {SCHEMA.id: SCHEMA}, lambda: (), lambda: position(4))
     applier = Applier(there, book, checkpoint, loader, view, lambda _: 0, quarantine)
     return Bench(applier, session, loader, book)
 

@@ -21,8 +21,8 @@ TIERS = (
     "errors position failpoints",
     "table_schema changes column_settings setting_groups settings",
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json "
-    "labels temporal_hires compressed geometry fixed_kinds convert ddl transaction json_texts overrides retype "
-    "zero_dates policies text_columns carry row_history batch assemble touched lag load_ids progress "
+    "labels temporal_hires compressed geometry fixed_kinds convert ddl transaction json_texts overrides "
+    "retype zero_dates policies text_columns carry row_history batch assemble touched lag load_ids progress "
     "chunk_sql key_sql key_texts payload binlog_events row_text checksum_sql verify_keys judging "
     "sql_words column_words definitions actions alterations filled widening evolve",
     "terminal mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting requests "

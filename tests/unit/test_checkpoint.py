@@ -29,6 +29,7 @@ from rowferry.checkpoint import (
 )
 from rowferry.destination import add_columns, create_table
 from rowferry.position import MariadbGtidSet
+from rowferry.schema_log import KEPT_DAYS
 from tests.unit.flow import position, table
 
 DATASET = 'ra"w 100%s%%'
@@ -163,7 +164,7 @@ def test_metrics_of_a_load_are_in_step_with_their_columns() -> None:
 
 def test_what_grows_is_pruned() -> None:
     """One row a load, and one a table of it."""
-    assert [s.parameters[0].days for s in prune(DATASET)] == [METRICS_KEPT_DAYS] * 3
+    assert [s.parameters[0].days for s in prune(DATASET)] == [METRICS_KEPT_DAYS] * 3 + [KEPT_DAYS]
     assert any("_dlt_metrics" in s.text for s in prune(DATASET))
     assert any("_dlt_loads" in s.text for s in prune(DATASET))
 

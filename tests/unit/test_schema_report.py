@@ -77,21 +77,28 @@ def test_an_added_column_is_followed() -> None:
     """And is told once: that Postgres lacks it is the same difference."""
     found = seen(now=WIDER, there=standing())
     assert kinds(found) == [("column_added", "fax")]
-    assert found.next_start == "copy"
-    assert "added in Postgres and the table copied again" in found.differences[0].remedy
+    assert found.next_start == "follow"
+    assert "followed in place, or by copying" in found.differences[0].remedy
 
 
-def test_another_change_stops_and_says_what_then_mends_it() -> None:
-    """A dropped column and another type alike need a resync."""
+def test_another_change_is_followed_too() -> None:
+    """A dropped column and another type alike; nobody need do anything."""
     dropped = seen(now=PATIENT, before=WIDER, there=standing(fax="character varying(40)"))
     assert kinds(dropped) == [("column_dropped", "fax")]
-    assert dropped.next_start == "stop"
-    assert "the table stops" in dropped.differences[0].remedy
-    assert "then run `rowferry resync patient`" in dropped.differences[0].remedy
-    assert "drop" not in dropped.differences[0].remedy.replace("dropped", "")
+    assert dropped.next_start == "follow"
+    assert "followed in place, or by copying" in dropped.differences[0].remedy
     changed = seen(now=OTHER_TYPE, there=standing())
     assert kinds(changed) == [("column_changed", "name")]
-    assert "then run `rowferry resync patient`" in changed.differences[0].remedy
+    assert changed.next_start == "follow"
+
+
+def test_a_change_that_is_held_names_the_command() -> None:
+    """That lets it go on."""
+    record = TableRecord(WIDER, TableStatus.STREAMING, CopyProgress("1.0"))
+    there = {"patient": standing(fax="character varying(40)")}
+    found = report(Sides("raw", "patient", PATIENT, record, there, holds=True))
+    assert found.next_start == "hold"
+    assert "rowferry schema apply patient" in found.differences[0].remedy
 
 
 def test_a_stopped_table_waits_for_its_resync() -> None:
@@ -107,7 +114,6 @@ def test_another_key_is_named_with_both_keys() -> None:
     found = seen(now=both, there=standing())
     assert kinds(found) == [("key_changed", "")]
     assert "from (id) to (id, name)" in found.differences[0].text
-    assert "then run `rowferry resync patient`" in found.differences[0].remedy
     mine = seen(there=standing(primary=("name",)))
     assert kinds(mine) == [("key_other", "")]
     assert "(name), (id) is needed" in mine.differences[0].text
@@ -216,7 +222,8 @@ def test_another_policy_copies_the_table_again() -> None:
     """The column stays, its values may not."""
     policy = ColumnPolicy(zero_dates="stop")
     columns = (PATIENT.columns[0], replace(PATIENT.columns[1], policy=policy))
-    found = seen(now=replace(PATIENT, columns=columns), there=standing())
+    now, record = replace(PATIENT, columns=columns), TableRecord(PATIENT, TableStatus.STREAMING)
+    found = report(Sides("raw", "patient", now, record, {"patient": standing()}, wanted=now))
     assert kinds(found) == [("policy_changed", "name")]
     assert found.next_start == "copy"
 

@@ -43,7 +43,8 @@ ALLOWED = {
     "requests": r"name\(.*\)|where",
     "layout_changes": r"there|kind|filled|name\(.*\)",
     "schema_log": r"name\(.*\)",
-    "fitting": r"there|part|index|whole|again|kind|columns|same|nothing|name\(.*\)",
+    "fitting": r"', '\.join\(parts\)|change\.(wanted|instead)|_NEW\[column\]|value|column|there|part"
+    r"|index|whole|again|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
