@@ -13,7 +13,7 @@ import pytest
 
 from tests.acceptance.harness import Ferry
 from tests.acceptance.schema_cases import write, writer
-from tests.acceptance.schema_ends import assert_ends_equal, assert_same, mark, wait_streaming
+from tests.acceptance.schema_ends import assert_ends_equal, assert_same, assert_verified, mark, wait_streaming
 
 # `id` and `touched` are there all the time.
 CREATE: Final = (
@@ -123,5 +123,4 @@ def test_killed_at_any_moment_of_a_burst(ferry: Ferry, seed: int) -> None:
     burst.join()
     ferry.catch_up()
     assert_same(ferry)
-    verified = ferry.run("verify")
-    assert verified.returncode == 0, verified.stdout[-3000:] + verified.stderr[-3000:]
+    assert_verified(ferry)

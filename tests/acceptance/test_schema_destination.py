@@ -6,9 +6,9 @@ from typing import Final
 
 import pytest
 
-from tests.acceptance.harness import Ferry
+from tests.acceptance.harness import Ferry, wait_until
 from tests.acceptance.schema_cases import write, writer
-from tests.acceptance.schema_ends import assert_ends_equal, mark, wait_streaming
+from tests.acceptance.schema_ends import assert_ends_equal, wait_passed, wait_streaming
 from tests.acceptance.schema_readers import reading
 
 BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
@@ -47,10 +47,8 @@ def test_a_view_and_a_grant_survive_whatever_happens(ferry: Ferry) -> None:
             for statements in STEPS:
                 with writer(ferry.source) as connection:
                     write(connection, (*statements, "UPDATE pet SET s = CONCAT(s, '.') WHERE id = 2"))
-                mark(ferry)
-                done = ferry.run("status", "--wait-for", "now", "--timeout", "60")
-                assert done.returncode == 0, f"{statements}: {done.stderr}"
-                wait_streaming(daemon)
+                wait_passed(ferry)
+                wait_until("pet is in step", lambda: ferry.tracked("state", "pet") == "streaming")
                 reader.reads_on()
                 assert reader.errors == [], statements
             assert_ends_equal(ferry, daemon)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.acceptance.harness import Ferry
 from tests.acceptance.schema_cases import write, writer
-from tests.acceptance.schema_ends import assert_same
+from tests.acceptance.schema_ends import assert_same, assert_verified
 from tests.acceptance.schema_history import History
 
 BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
@@ -42,8 +42,7 @@ def _assert_whole(ferry: Ferry) -> None:
     )
     assert stopped == []
     assert_same(ferry)
-    verified = ferry.run("verify")
-    assert verified.returncode == 0, verified.stdout[-3000:] + verified.stderr[-3000:]
+    assert_verified(ferry)
 
 
 @BOTH

@@ -11,9 +11,9 @@ from typing import Final
 import pytest
 
 from rowferry_lab.servers import RunningServer
-from tests.acceptance.harness import Daemon, Ferry, wait_until
+from tests.acceptance.harness import Daemon, Ferry
 from tests.acceptance.online_tools import fill, gh_ost, pt_osc, rebuild, writing
-from tests.acceptance.schema_ends import assert_ends_equal, mark, wait_streaming
+from tests.acceptance.schema_ends import assert_ends_equal, mark, wait_passed, wait_streaming
 from tests.acceptance.schema_readers import Reader, reading
 
 BOTH = pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
@@ -29,13 +29,10 @@ def _prepare(ferry: Ferry, engine: str, *exclude: str) -> None:
 
 
 def _halfway(ferry: Ferry, reader: Reader) -> Callable[[], None]:
-    """Wait until the daemon has passed all that was done so far, and the reader has seen what it made of it."""
+    """Wait until the daemon has passed all that was done, and the reader has seen what it made of it."""
 
     def passed() -> None:
-        mark(ferry)
-        count = ferry.source.rows("SELECT COUNT(*) FROM marker")
-        query = "SELECT count(*) FROM raw.marker"
-        wait_until("the marker arrived", lambda: ferry.destination.rows(query) == count)
+        wait_passed(ferry)
         reader.reads_on()
 
     return passed
