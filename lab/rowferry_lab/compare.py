@@ -25,7 +25,7 @@ import psycopg
 import pymysql
 
 from rowferry_lab.compare_kinds import CannotCompare, Text, with_zero_date
-from rowferry_lab.compare_overrides import override_kind
+from rowferry_lab.compare_overrides import override_kind, wider_kind
 from rowferry_lab.compare_result import Comparison, Key, TableResult
 from rowferry_lab.compare_sides import Column, DestinationSide, Layout, SourceSide
 
@@ -43,6 +43,7 @@ class Expected(TypedDict, total=False):
     renamed: table -> table, (table, column) -> column. overridden: (table, column) -> Postgres type.
     zero_dates: (table, column) -> what stands for a date that is none, instead of NULL. set_aside:
     table -> keys, as canonical text, of rows that the source must have and the destination must not.
+    wider: a column may have the wider type that it had before, such as a timestamp for a date.
     All tables and columns by the source's names.
     """
 
@@ -50,6 +51,7 @@ class Expected(TypedDict, total=False):
     overridden: Mapping[tuple[str, str], str]
     zero_dates: Mapping[tuple[str, str], str]
     set_aside: Mapping[str, Collection[Key]]
+    wider: bool
 
 
 def compare(
@@ -86,6 +88,8 @@ def _table(
     if not types:
         result.absent = True
         return result
+    if expected.get("wider"):
+        layout = replace(layout, columns=tuple(_as_it_stands(c, types.get(c.target)) for c in layout.columns))
     _check_columns(layout, types, masked, result)
     columns = tuple(column for column in layout.columns if column.target in types)
     key = layout.key if set(layout.key) <= {column.name for column in columns} - masked else ()
@@ -121,6 +125,16 @@ def _expected_column(table: str, column: Column, expected: Expected) -> Column:
     except CannotCompare as error:
         raise CannotCompare(f"table {table}, column {column.name}: {error}") from None
     return Column(column.name, kind, target=expected.get("renamed", {}).get(place, column.name))
+
+
+def _as_it_stands(column: Column, found: str | None) -> Column:
+    """The column with the kind of what holds it in the destination, where one is known."""
+    if found is None or found in column.kind.destination_types:
+        return column
+    try:
+        return replace(column, kind=wider_kind(column.kind, found))
+    except CannotCompare:
+        return column
 
 
 def _without(layout: Layout, sources: Iterator[Row], aside: set[Key], result: TableResult) -> Iterator[Row]:

@@ -66,6 +66,26 @@ def override_kind(kind: Kind, postgres_type: str) -> Kind:
     return replace(found, name=f"{kind.name} as {target}", destination_types=frozenset({target}))
 
 
+def wider_kind(kind: Kind, postgres_type: str) -> Kind:
+    """The kind of a column that kept this Postgres type, which holds more than the source's type now does.
+
+    Raises CannotCompare where no comparison of the two is known.
+    """
+    if (kind.name, postgres_type) != ("date", "timestamp"):
+        return override_kind(kind, postgres_type)
+    return replace(
+        kind,
+        name="date as timestamp",
+        normalise_destination=_day,
+        destination_types=frozenset({"timestamp"}),
+    )
+
+
+def _day(text: str) -> str:
+    """A day as a timestamp prints it at midnight; any other moment stays what it is."""
+    return text.removesuffix(" 00:00:00")
+
+
 def _integer(kind: Kind, target: str) -> Kind | None:
     if target == "bool":
         return replace(kind, source="{c} + 0", destination="{c}::int::text", order=int)

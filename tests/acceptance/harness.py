@@ -71,11 +71,13 @@ class Daemon:
 
     def wait_ready(self) -> None:
         """Wait until both ends are connected."""
-        wait_until("the daemon is ready", lambda: self._alive() and self.get("/readyz")[0] == 200)
+        wait_until("the daemon is ready", lambda: self.assert_alive() and self.get("/readyz")[0] == 200)
 
     def wait_state(self, table: str, state: str) -> None:
         """Wait until a table is in that state."""
-        wait_until(f"{table} is {state}", lambda: self._alive() and self.table(table).get("state") == state)
+        wait_until(
+            f"{table} is {state}", lambda: self.assert_alive() and self.table(table).get("state") == state
+        )
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal; the exit code."""
@@ -83,7 +85,8 @@ class Daemon:
             self.process.send_signal(number)
         return self.process.wait(PATIENCE_SECONDS)
 
-    def _alive(self) -> bool:
+    def assert_alive(self) -> bool:
+        """True; fails with the log's end where the process has ended."""
         if self.process.poll() is not None:
             raise AssertionError(f"the daemon ended: {self.log.read_text()[-3000:]}")
         return True
