@@ -36,7 +36,8 @@ class SourceView:
 
     catalogue: reads the tables whose names pass, as they are now. names: of all tables, also of those that
     are not selected. head: where the binlog ends now. rules: how changes are followed. folds_names: whether
-    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0). is_gone: whether a table is surely not there, and not only out of sight.
+    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0). is_gone:
+    whether a table is surely not there, and not only out of sight.
     """
 
     catalogue: Catalogue

@@ -34,6 +34,10 @@ from rowferry.quarantine import forget_entries
 from rowferry.standing import Standing
 from rowferry.table_schema import SchemaDiff, TableSchema, diff, with_kept
 
+_AGAIN: Final = {
+    TableStatus.HELD: "changes are no longer held",
+    TableStatus.DROPPED: "the table is there again",
+}
 LOCKED_SECONDS: Final = 2.0
 """A table whose destination somebody else has locked is tried again after this time."""
 
@@ -223,13 +227,12 @@ def at_start(
     person.
     """
     status = record.status
-    if now is None and status is TableStatus.COPYING:
-        return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
     if now is None or status is TableStatus.STOPPED or (status is TableStatus.HELD and holds):
+        if now is None and status is TableStatus.COPYING:
+            return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
         return None
-    if status in (TableStatus.HELD, TableStatus.DROPPED):
-        why = "the table is there again" if status is TableStatus.DROPPED else "changes are no longer held"
-        return doubt(dataset, record, head, load_id, why)
+    if status in _AGAIN:
+        return doubt(dataset, record, head, load_id, _AGAIN[status])
     if _last_moment_moved(record.table, now):
         return stop(dataset, record, str(_upgraded(now)))
     told = replace(record, table=wanted)
