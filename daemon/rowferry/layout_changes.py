@@ -227,27 +227,33 @@ def at_start(
     person.
     """
     status = record.status
+    if now is None and status is TableStatus.COPYING:
+        return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
     if now is None or status is TableStatus.STOPPED or (status is TableStatus.HELD and holds):
-        if now is None and status is TableStatus.COPYING:
-            return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
         return None
-    if status in _AGAIN:
-        return doubt(dataset, record, head, load_id, _AGAIN[status])
-    if _last_moment_moved(record.table, now):
+    if status not in _AGAIN and _last_moment_moved(record.table, now):
         return stop(dataset, record, str(_upgraded(now)))
-    told = replace(record, table=wanted)
-    if not same_layout(record.table, wanted):
-        return doubt(dataset, told, head, load_id, _settings_changed(record.table, wanted))
-    same = same_layout(record.table, now) and not now.obstacle
-    if status is TableStatus.COPYING and not (same and record.copy.ranges):
-        return doubt(dataset, record, head, load_id, "its copy had not begun, or its layout changed")
-    if not same:
-        return doubt(dataset, record, head, load_id, now.obstacle) if now.obstacle else Check(now, head)
+    if why := _doubtful(record, now, wanted):
+        return doubt(dataset, replace(record, table=wanted), head, load_id, why)
+    if not same_layout(record.table, now):
+        return Check(now, head)
     kept = with_kept(record.table, now)
     if kept == record.table:
         return None
     noted = replace(record, table=kept)
     return Decision(noted, (save_table(dataset, noted),), reason="engine, index or order of columns")
+
+
+def _doubtful(record: TableRecord, now: TableSchema, wanted: TableSchema) -> str:
+    """Why a start copies the table again, in words; "" if it need not."""
+    if record.status in _AGAIN:
+        return _AGAIN[record.status]
+    if not same_layout(record.table, wanted):
+        return _settings_changed(record.table, wanted)
+    if record.status is TableStatus.COPYING:
+        goes_on = record.copy.ranges and same_layout(record.table, now) and not now.obstacle
+        return "" if goes_on else "its copy had not begun, or its layout changed"
+    return now.obstacle
 
 
 def _settings_changed(before: TableSchema, wanted: TableSchema) -> str:
