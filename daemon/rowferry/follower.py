@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 from rowferry.alterations import TableChange, read_change
 from rowferry.batch_queue import TableFault
@@ -82,7 +83,9 @@ class SchemaFollower:
         touching = effect(change.statement)
         if change.database != self._source and not touching.mentions(self._source):
             return []
-        certain = self._certain(change)
+        certain = read_change(change.statement)
+        if certain is not None and not self._same_name(certain.database or change.database, self._source):
+            return []
         touches = self._touches(touching, certain)
         found = self._view.catalogue(touches)
         head = self._view.head()
@@ -162,18 +165,13 @@ class SchemaFollower:
                 decisions.append(doubt(self._book.dataset, record, self._view.head(), load_id, why))
         return decisions
 
-    def _certain(self, change: SchemaChange) -> TableChange | None:
-        """The statement as a change of one table of the source database, if that is all it is."""
-        read = read_change(change.statement)
-        if read is None or (read.database or change.database) != self._source:
-            return None
-        return read
+    def _same_name(self, one: str, other: str) -> bool:
+        return one == other or (self._view.folds_names and one.lower() == other.lower())
 
     def _touches(self, touching: DdlEffect, certain: TableChange | None) -> Callable[[str], bool]:
         if certain is None:
             return touching.touches
-        named, folds = certain.table, self._view.folds_names
-        return lambda name: name == named or (folds and name.lower() == named.lower())
+        return partial(self._same_name, certain.table)
 
     def _one(
         self,
