@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from functools import partial
 
 from rowferry.alterations import TableChange, read_change
 from rowferry.batch_queue import TableFault
@@ -36,7 +37,8 @@ class SourceView:
 
     catalogue: reads the tables whose names pass, as they are now. names: of all tables, also of those that
     are not selected. head: where the binlog ends now. rules: how changes are followed. folds_names: whether
-    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0).
+    the names of tables differ in more than upper and lower case (lower_case_table_names is not 0). is_gone:
+    whether a table is surely not there, and not only out of sight.
     """
 
     catalogue: Catalogue
@@ -44,6 +46,7 @@ class SourceView:
     head: Callable[[], BinlogPosition]
     rules: SchemaSettings = SchemaSettings()
     folds_names: bool = False
+    is_gone: Callable[[TableId], bool] = lambda _: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,9 @@ class SchemaFollower:
         touching = effect(change.statement)
         if change.database != self._source and not touching.mentions(self._source):
             return []
-        certain = self._certain(change)
+        certain = read_change(change.statement)
+        if certain is not None and not self._same_name(certain.database or change.database, self._source):
+            return []
         touches = self._touches(touching, certain)
         found = self._view.catalogue(touches)
         head = self._view.head()
@@ -160,18 +165,13 @@ class SchemaFollower:
                 decisions.append(doubt(self._book.dataset, record, self._view.head(), load_id, why))
         return decisions
 
-    def _certain(self, change: SchemaChange) -> TableChange | None:
-        """The statement as a change of one table of the source database, if that is all it is."""
-        read = read_change(change.statement)
-        if read is None or (read.database or change.database) != self._source:
-            return None
-        return read
+    def _same_name(self, one: str, other: str) -> bool:
+        return one == other or (self._view.folds_names and one.lower() == other.lower())
 
     def _touches(self, touching: DdlEffect, certain: TableChange | None) -> Callable[[str], bool]:
         if certain is None:
             return touching.touches
-        named, folds = certain.table, self._view.folds_names
-        return lambda name: name == named or (folds and name.lower() == named.lower())
+        return partial(self._same_name, certain.table)
 
     def _one(
         self,
@@ -247,7 +247,8 @@ class SchemaFollower:
         dataset, rules = self._book.dataset, self._rules
         if now is None:
             standing = read_table(self._session, dataset, record.table.there)
-            return dropped(dataset, record, standing, drop=rules.dropped_tables == "drop")
+            drop = rules.dropped_tables == "drop" and self._view.is_gone(record.table.id)
+            return dropped(dataset, record, standing, drop=drop)
         change = diff(record.table, now)
         if rules.changes == "hold" and not change.empty:
             return hold(dataset, record, change.describe())

@@ -34,6 +34,10 @@ from rowferry.quarantine import forget_entries
 from rowferry.standing import Standing
 from rowferry.table_schema import SchemaDiff, TableSchema, diff, with_kept
 
+_AGAIN: Final = {
+    TableStatus.HELD: "changes are no longer held",
+    TableStatus.DROPPED: "the table is there again",
+}
 LOCKED_SECONDS: Final = 2.0
 """A table whose destination somebody else has locked is tried again after this time."""
 
@@ -223,26 +227,33 @@ def at_start(
     person.
     """
     status = record.status
+    if now is None and status is TableStatus.COPYING:
+        return doubt(dataset, record, head, load_id, "the account sees no such table at the source")
     if now is None or status is TableStatus.STOPPED or (status is TableStatus.HELD and holds):
         return None
-    if status in (TableStatus.HELD, TableStatus.DROPPED):
-        why = "the table is there again" if status is TableStatus.DROPPED else "changes are no longer held"
-        return doubt(dataset, record, head, load_id, why)
-    if _last_moment_moved(record.table, now):
+    if status not in _AGAIN and _last_moment_moved(record.table, now):
         return stop(dataset, record, str(_upgraded(now)))
-    told = replace(record, table=wanted)
-    if not same_layout(record.table, wanted):
-        return doubt(dataset, told, head, load_id, _settings_changed(record.table, wanted))
-    same = same_layout(record.table, now) and not now.obstacle
-    if status is TableStatus.COPYING and not (same and record.copy.ranges):
-        return doubt(dataset, record, head, load_id, "its copy had not begun, or its layout changed")
-    if not same:
-        return doubt(dataset, record, head, load_id, now.obstacle) if now.obstacle else Check(now, head)
+    if why := _doubtful(record, now, wanted):
+        return doubt(dataset, replace(record, table=wanted), head, load_id, why)
+    if not same_layout(record.table, now):
+        return Check(now, head)
     kept = with_kept(record.table, now)
     if kept == record.table:
         return None
     noted = replace(record, table=kept)
     return Decision(noted, (save_table(dataset, noted),), reason="engine, index or order of columns")
+
+
+def _doubtful(record: TableRecord, now: TableSchema, wanted: TableSchema) -> str:
+    """Why a start copies the table again, in words; "" if it need not."""
+    if record.status in _AGAIN:
+        return _AGAIN[record.status]
+    if not same_layout(record.table, wanted):
+        return _settings_changed(record.table, wanted)
+    if record.status is TableStatus.COPYING:
+        goes_on = record.copy.ranges and same_layout(record.table, now) and not now.obstacle
+        return "" if goes_on else "its copy had not begun, or its layout changed"
+    return now.obstacle
 
 
 def _settings_changed(before: TableSchema, wanted: TableSchema) -> str:

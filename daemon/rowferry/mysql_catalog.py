@@ -15,7 +15,9 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.chunk_sql import quote
 from rowferry.column_settings import configured
+from rowferry.errors import ConfigurationError, SchemaMoved
 from rowferry.mysql_source import query
 from rowferry.row_history import HIDDEN
 from rowferry.settings import Settings, TableSettings
@@ -93,6 +95,17 @@ def folds_table_names(connection: Connection[Any]) -> bool:
     """
     [(value,)] = query(connection, "SELECT @@lower_case_table_names")
     return bool(int(value))
+
+
+def is_gone(connection: Connection[Any], table: TableId) -> bool:
+    """Whether the server says that there is no such table; False if it does not let the account know."""
+    try:
+        query(connection, f"SELECT 1 FROM {quote(table.database)}.{quote(table.name)} LIMIT 0")
+    except SchemaMoved:
+        return True
+    except ConfigurationError:
+        return False
+    return False
 
 
 def read_tables(

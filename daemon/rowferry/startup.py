@@ -39,6 +39,7 @@ from rowferry.layout_changes import at_start, commit, doubt
 from rowferry.load_ids import LoadIds
 from rowferry.mysql_catalog import (
     folds_table_names,
+    is_gone,
     read_configured,
     selected,
     table_names,
@@ -131,6 +132,7 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
         lambda: head_position(control, server),
         settings.schema_rules,
         folds_names=folds_table_names(control),
+        is_gone=lambda table: is_gone(control, table),
     )
     decisions = _bring_up_to_date(settings, session, found, book, checkpoint, view)
     return Opened(settings, session, control, server, book, checkpoint, head, decisions, view, unfit)

@@ -167,7 +167,9 @@ def _inet(kind: Kind, target: str) -> Kind | None:
 
 
 def _moment(kind: Kind, target: str) -> Kind | None:
-    """Text of a date or time in UTC, with or without `+00`."""
+    """Text of a date or time in UTC, with or without `+00`; or a datetime in a date, all at midnight."""
+    if kind.name == "datetime" and target == "date":
+        return replace(kind, destination="{c}::timestamp::text")
     if target not in _TEXT_TYPES:
         return None
 

@@ -63,7 +63,8 @@ def create(
         quoted = quote(database)
         cursor.execute(f"CREATE DATABASE IF NOT EXISTS {quoted} DEFAULT CHARACTER SET utf8mb4")
         cursor.execute(f"USE {quoted}")
-        rows = {table.name: _create_table(cursor, table, maker, rows_scale) for table in TABLES}
+        counts = {table.name: max(1, int(table.rows * rows_scale)) for table in TABLES}
+        rows = {table.name: create_table(cursor, table, maker, counts[table.name]) for table in TABLES}
         _create_excluded(cursor)
     engines = {engine: sum(t.engine is engine for t in TABLES) for engine in Engine}
     return Created(database, rows, engines, tuple(EXCLUDED_DDL))
@@ -80,6 +81,12 @@ def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def create_table(cursor: Cursor, table: Table, maker: RowMaker, rows: int) -> int:
+    """Create a table with that many rows; returns their number."""
+    cursor.execute(table.ddl())
+    return insert_rows(cursor, table, maker.rows(table, rows))
+
+
 def insert_rows(cursor: Cursor, table: Table, rows: Iterable[Row], *, with_key: bool = True) -> int:
     """Insert by multi-row statements; with_key False: the rows come without their key column."""
     columns = table.columns if with_key else table.columns[1:]
@@ -92,11 +99,6 @@ def insert_rows(cursor: Cursor, table: Table, rows: Iterable[Row], *, with_key: 
         cursor.execute(statement, [value for row in batch for value in row])
         inserted += len(batch)
     return inserted
-
-
-def _create_table(cursor: Cursor, table: Table, maker: RowMaker, rows_scale: float) -> int:
-    cursor.execute(table.ddl())
-    return insert_rows(cursor, table, maker.rows(table, max(1, int(table.rows * rows_scale))))
 
 
 def _create_excluded(cursor: Cursor) -> None:

@@ -88,6 +88,7 @@ _TYPES: Final = {
     "time": "time NOT NULL DEFAULT '00:00:00'",
     "text": "text NOT NULL",
     "mediumtext": "mediumtext NOT NULL",
+    "longtext": "longtext NOT NULL",
     "mediumblob": "mediumblob NOT NULL",
     "binary16": "binary(16) NOT NULL",
     "key": "bigint NOT NULL AUTO_INCREMENT",
@@ -151,7 +152,8 @@ def _column_type(column: Column, charset: Charset) -> str:
     return declared.partition(" NOT NULL")[0] + " NULL" if column.nullable else declared
 
 
-def _parse(specification: str) -> tuple[Table, ...]:
+def parse_tables(specification: str) -> tuple[Table, ...]:
+    """Read tables from the form that the specification above has."""
     joined = specification.strip().replace("\n  ", " ")
     return tuple(_parse_table(line) for line in joined.splitlines())
 
@@ -168,5 +170,5 @@ def _parse_column(text: str) -> Column:
     return Column(name, code.rstrip("?"), code.endswith("?"))
 
 
-TABLES: Final = _parse(_SPECIFICATION)
+TABLES: Final = parse_tables(_SPECIFICATION)
 BY_NAME: Final = {table.name: table for table in TABLES}

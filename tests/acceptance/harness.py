@@ -100,6 +100,7 @@ class Ferry:
     destination: DestinationDatabase
     state: Path
     settings: dict[str, str] = field(default_factory=dict)
+    patience_seconds: float = PATIENCE_SECONDS
 
     def environment(self, **extra: str) -> dict[str, str]:
         """The process's environment: nothing of the tester's own settings."""
@@ -123,7 +124,7 @@ class Ferry:
             cwd=self.state,
             capture_output=True,
             text=True,
-            timeout=PATIENCE_SECONDS,
+            timeout=self.patience_seconds,
             check=False,
         )
 

@@ -91,7 +91,9 @@ def assert_verified(ferry: Ferry) -> None:
     done = ferry.run("verify", "--json")
     assert done.stdout, done.stderr[-3000:]
     tables = json.loads(done.stdout)["tables"]
-    found = [t for t in tables if t["result"] != "equal" and not t["problem"].startswith("no key, and column")]
+    found = [
+        t for t in tables if t["result"] != "equal" and not t["problem"].startswith("no key, and column")
+    ]
     assert tables
     assert not found, found
     assert done.returncode == (0 if all(t["result"] == "equal" for t in tables) else 1), done.stderr[-3000:]

@@ -207,6 +207,9 @@ def test_a_start_leaves_the_stream_to_explain_another_layout() -> None:
     assert started(PATIENT, record()) is None
     assert started(OTHER, record()) == Check(OTHER, HEAD)
     assert started(None, record()) is None
+    gone = started(None, record(COPYING))
+    assert isinstance(gone, Decision)
+    assert gone.until == HEAD
     noted = started(replace(PATIENT, engine="Aria"), record())
     assert isinstance(noted, Decision)
     assert noted.record == replace(record(), table=replace(PATIENT, engine="Aria"))

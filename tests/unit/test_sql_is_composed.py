@@ -46,7 +46,7 @@ ALLOWED = {
     "fitting": r"', '\.join\(parts\)|change\.(wanted|instead)|_NEW\[column\]|value|column|there|part"
     r"|index|whole|again|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
-    "mysql_catalog": r"', '\.join\(\['%s'\] \* len\(names\)\)",
+    "mysql_catalog": r"quote\(.*\)|', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
     "preflight": r"marks|name|wanted|database|account|monitor",
 }
