@@ -132,9 +132,14 @@ def limited(sql: str, server: SourceServer, seconds: float) -> str:
 
 
 def select(table: TableSchema, sql: str, rows: Connection[Any]) -> RawColumns:
-    """All rows of a SELECT. Raises TableStopped with a way out if the server cannot read the table."""
+    """All rows of a SELECT; its snapshot is let go of, so that no ALTER TABLE in the source waits for it.
+
+    Raises TableStopped with a way out if the server cannot read the table.
+    """
     try:
-        return select_columns(rows, sql)
+        found = select_columns(rows, sql)
     except TableStopped as error:
         hint = f"Run REPAIR TABLE in the source, then `rowferry resync {table.id.name}`"
         raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None
+    query(rows, "ROLLBACK")
+    return found

@@ -125,6 +125,16 @@ def test_changed_layouts_go_on_by_themselves_after_a_pause(ferry: Ferry) -> None
     ferry.assert_equal(wider=True)
 
 
+def test_no_statement_waits_for_a_table_that_was_copied(mariadb_ferry: Ferry) -> None:
+    """The source may change a table the moment after its rows were read: no snapshot is held open."""
+    ferry = mariadb_ferry
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("other", "streaming")
+        ferry.source.run("SET SESSION lock_wait_timeout = 1", "ALTER TABLE other ADD c int")
+        assert daemon.stop() == 0
+
+
 def test_a_dropped_table_keeps_its_last_rows(mariadb_ferry: Ferry) -> None:
     """The others go on, and `--until-caught-up` still succeeds."""
     ferry = mariadb_ferry

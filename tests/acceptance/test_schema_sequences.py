@@ -11,7 +11,7 @@ from typing import Final
 import pytest
 
 from rowferry_lab.servers import RunningServer
-from tests.acceptance.harness import Daemon, Ferry
+from tests.acceptance.harness import Daemon, Ferry, wait_until
 from tests.acceptance.online_tools import fill, gh_ost, pt_osc, rebuild, writing
 from tests.acceptance.schema_ends import assert_ends_equal, mark, wait_passed, wait_streaming
 from tests.acceptance.schema_readers import Reader, reading
@@ -25,14 +25,18 @@ PROGRAM: Final = shutil.which("pt-online-schema-change")
 def _prepare(ferry: Ferry, engine: str, *exclude: str) -> None:
     ferry.settings["ROWFERRY_TABLES__EXCLUDE"] = json.dumps(["temp*", *exclude])
     ferry.source.run("CREATE TABLE marker (id int PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
+    ferry.source.run("CREATE TABLE calm (id int, v int NOT NULL, PRIMARY KEY (id))", "INSERT INTO calm VALUES (1, 1)")
     fill(ferry.source, "visit", ROWS, engine)
 
 
 def _halfway(ferry: Ferry, reader: Reader) -> Callable[[], None]:
-    """Wait until the daemon has passed all that was done, and the reader has seen what it made of it."""
+    """Wait until the daemon has copied another table twice: as it would have copied the one that is rebuilt."""
 
     def passed() -> None:
-        wait_passed(ferry)
+        for key in ("id, v", "id"):
+            ferry.source.run(f"ALTER TABLE calm DROP PRIMARY KEY, ADD PRIMARY KEY ({key})")
+            wait_passed(ferry)
+            wait_until("calm is copied again", lambda: ferry.tracked("state", "calm") == "streaming")
         reader.reads_on()
 
     return passed
