@@ -25,7 +25,9 @@ PROGRAM: Final = shutil.which("pt-online-schema-change")
 def _prepare(ferry: Ferry, engine: str, *exclude: str) -> None:
     ferry.settings["ROWFERRY_TABLES__EXCLUDE"] = json.dumps(["temp*", *exclude])
     ferry.source.run("CREATE TABLE marker (id int PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
-    ferry.source.run("CREATE TABLE calm (id int, v int NOT NULL, PRIMARY KEY (id))", "INSERT INTO calm VALUES (1, 1)")
+    ferry.source.run(
+        "CREATE TABLE calm (id int, v int NOT NULL, PRIMARY KEY (id))", "INSERT INTO calm VALUES (1, 1)"
+    )
     fill(ferry.source, "visit", ROWS, engine)
 
 
