@@ -25,12 +25,14 @@ PROGRAM: Final = shutil.which("pt-online-schema-change")
 def _prepare(ferry: Ferry, engine: str, *exclude: str) -> None:
     ferry.settings["ROWFERRY_TABLES__EXCLUDE"] = json.dumps(["temp*", *exclude])
     ferry.source.run("CREATE TABLE marker (id int PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB")
-    ferry.source.run("CREATE TABLE calm (id int, v int NOT NULL, PRIMARY KEY (id))", "INSERT INTO calm VALUES (1, 1)")
+    ferry.source.run(
+        "CREATE TABLE calm (id int, v int NOT NULL, PRIMARY KEY (id))", "INSERT INTO calm VALUES (1, 1)"
+    )
     fill(ferry.source, "visit", ROWS, engine)
 
 
 def _halfway(ferry: Ferry, reader: Reader) -> Callable[[], None]:
-    """Wait until the daemon has copied another table twice: as it would have copied the one that is rebuilt."""
+    """Wait until another table was copied twice: so would the one have been that is rebuilt."""
 
     def passed() -> None:
         for key in ("id, v", "id"):
