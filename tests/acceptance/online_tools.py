@@ -1,4 +1,4 @@
-"""What the programs that change large tables under load send: OpenDental's rebuild, gh-ost, pt-online-schema-change.
+"""What changes a large table under load: OpenDental's rebuild, gh-ost, pt-online-schema-change.
 
 Each sends its statements over connections of its own while other sessions write, and calls `halfway`
 when a part of the rows is copied.
@@ -85,7 +85,7 @@ def _insist(cursor: pymysql.cursors.Cursor, statement: str) -> None:
 
 
 def rebuild(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *, rows: int) -> None:
-    """OpenDental's: the table under a new name, an empty one in its place, four connections that copy back."""
+    """OpenDental's: a new name for the table, an empty one in its place, four connections that copy back."""
     old = f"tempConv_{table}1"
     source.run(
         f"RENAME TABLE {table} TO {old}",
@@ -109,7 +109,7 @@ def rebuild(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *,
 def gh_ost(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *, rows: int) -> None:
     """gh-ost's: a ghost table, filled by chunks and from the binlog, and a swap under a lock.
 
-    What gh-ost reads from the binlog, REPLACE INTO and DELETE, comes here from the table itself under the lock.
+    What gh-ost reads from the binlog, REPLACE INTO and DELETE, comes here from the table itself.
     https://github.com/github/gh-ost/blob/master/doc/understanding-output.md
     """
     ghost, log, gone = f"_{table}_gho", f"_{table}_ghc", f"_{table}_del"
@@ -117,8 +117,9 @@ def gh_ost(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *, 
     with source.connect() as connection, connection.cursor() as cursor:
         cursor.execute(f"DROP TABLE IF EXISTS {ghost}, {log}, {gone}")
         cursor.execute(
-            f"create /* gh-ost */ table {log} (id bigint unsigned auto_increment, last_update timestamp not null "
-            "default current_timestamp on update current_timestamp, hint varchar(64) charset ascii not null, "
+            f"create /* gh-ost */ table {log} (id bigint unsigned auto_increment, "
+            "last_update timestamp not null default current_timestamp on update current_timestamp, "
+            "hint varchar(64) charset ascii not null, "
             "value varchar(4096) charset ascii not null, primary key(id), unique key hint_uidx(hint)) "
             "auto_increment=256 comment='gh-ost'"
         )
@@ -132,14 +133,16 @@ def gh_ost(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *, 
                 f"(select {COLUMNS} from {table} force index (`PRIMARY`) where {ends} lock in share mode)"
             )
             cursor.execute(
-                f"replace /* gh-ost */ into {ghost} ({COLUMNS}) SELECT {COLUMNS} FROM {table} WHERE id > 1000000"
+                f"replace /* gh-ost */ into {ghost} ({COLUMNS}) "
+                f"SELECT {COLUMNS} FROM {table} WHERE id > 1000000"
             )
             cursor.execute(note, ("heartbeat", str(start)))
             if start > rows // 2:
                 halfway()
                 halfway = _nothing
         cursor.execute(
-            f"create /* gh-ost */ table {gone} (id int auto_increment primary key) comment='ghost-cut-over-sentry'"
+            f"create /* gh-ost */ table {gone} (id int auto_increment primary key) "
+            "comment='ghost-cut-over-sentry'"
         )
         _cut_over(source, table, ghost, gone)
         cursor.execute(f"drop /* gh-ost */ table if exists {log}")
@@ -162,17 +165,20 @@ def _cut_over(source: SourceDatabase, table: str, ghost: str, gone: str) -> None
             )
             cursor.execute(f"DELETE FROM {ghost} WHERE id NOT IN (SELECT id FROM {table} AS o)")
             swap = f"rename /* gh-ost */ table {table} to {gone}, {ghost} to {table}"
+            with renaming.cursor() as asking:
+                asking.execute("SELECT CONNECTION_ID()")
+                [session] = asking.fetchone() or [0]
             swapped = other.submit(renaming.query, swap)
-            _wait_blocked(source, renaming.thread_id())
+            _wait_blocked(source, session)
             cursor.execute(f"drop /* gh-ost */ table if exists {gone}")
             cursor.execute("unlock tables")
         swapped.result(_JOIN_SECONDS)
 
 
-def _wait_blocked(source: SourceDatabase, session: int) -> None:
+def _wait_blocked(source: SourceDatabase, session: object) -> None:
     """Wait until a session waits for a table."""
-    query = f"SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE ID = {session} AND STATE LIKE '%metadata%'"
-    wait_until("the rename waits", lambda: source.rows(query) == [(1,)])
+    query = "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = %s"
+    wait_until("the rename waits", lambda: "metadata" in str(source.rows(query, [session])))
 
 
 def pt_osc(source: SourceDatabase, table: str, alter: str, halfway: Halfway, *, rows: int) -> None:

@@ -1,4 +1,4 @@
-"""A table, rows, one or more statements of DDL, rows again: the form of all that follows the schema's changes.
+"""A table, rows, one or more statements of DDL, rows again: the form of what follows the schema's changes.
 
 In a statement `{t}` stands for the case's table, `{db}` for its database and `{other}` for another database
 that is not copied. A statement that begins with `!` must fail.
@@ -45,7 +45,8 @@ class Case:
     table: its name. statements: the change. layout: what stands in the brackets of its CREATE TABLE, or
     nothing where the statements make it. rows: what it holds before; later: what happens after. options:
     behind the brackets. engine: by turns where it is empty. only: the product that has it, since a
-    version of it. also: statements before the daemon knows the table. outside: by a connection without a database.
+    version of it. also: statements before the daemon knows the table. outside: by a connection that has
+    no database.
     """
 
     table: str
@@ -86,12 +87,11 @@ def known_to(cases: Sequence[Case], database: SourceDatabase) -> list[Case]:
 
 def writer(database: SourceDatabase, *, inside: bool = True) -> SourceConnection:
     """A connection that takes dates that are none and several statements at once."""
-    connection = database.connect(
+    return database.connect(
         database=database.name if inside else None,
         client_flag=CLIENT.MULTI_STATEMENTS,
         init_command="SET SESSION sql_mode = ''",
     )
-    return connection
 
 
 def write(connection: SourceConnection, statements: Sequence[str] | Iterator[str]) -> None:

@@ -1,4 +1,4 @@
-"""Days of a database's life as statements, from a seed: rows, and tables and columns that come, change and go.
+"""Days of a database's life as statements, from a seed: rows, tables and columns come, change and go.
 
 Every statement is one that MariaDB and MySQL take under sql_mode ''.
 """
@@ -28,8 +28,8 @@ TYPES: Final = {
 }
 VALUES: Final = (
     "NULL", "0", "-1", "255", "2147483647", "9223372036854775807", "1.5", "-99999.99", "''", "'a'", "'b'",
-    "'caf\u00e9'", "'a text that is longer than most'", "'2024-02-29'", "'0000-00-00'", "'9999-12-31 23:59:59.987'",
-    "'12'", "X'41'",
+    "'caf\u00e9'", "'a text that is longer than most'", "'2024-02-29'", "'0000-00-00'",
+    "'9999-12-31 23:59:59.987'", "'12'", "X'41'",
 )  # fmt: skip
 # A NOT NULL column's default must be one of its type; the others have none.
 DEFAULTS: Final = {
@@ -64,7 +64,8 @@ class History:
     def days(self, steps: int) -> Iterator[str]:
         """So many steps: three or four changes of rows, then one of the schema."""
         actions = (
-            *([self._add] * 6), *([self._modify] * 6), *([self._drop_column] * 3), *([self._rename_column] * 2),
+            *([self._add] * 6), *([self._modify] * 6), *([self._drop_column] * 3),
+            *([self._rename_column] * 2),
             self._rename_table, self._swap, self._truncate, self._replace, self._drop_table, self._place,
             self._key,
         )  # fmt: skip
@@ -100,7 +101,8 @@ class History:
             yield f"INSERT IGNORE INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(values)})"
         low = max(0, self._number - self._chance.randint(1, 400))
         if column := self._column(table):
-            yield f"UPDATE IGNORE {table.name} SET {column} = {self._value()} WHERE id BETWEEN {low} AND {low + 60}"
+            where = f"id BETWEEN {low} AND {low + 60}"
+            yield f"UPDATE IGNORE {table.name} SET {column} = {self._value()} WHERE {where}"
         yield f"DELETE FROM {table.name} WHERE id BETWEEN {low} AND {low + 5}"
 
     def _value(self) -> str:

@@ -22,8 +22,8 @@ CREATE: Final = (
     "INSERT INTO calm VALUES (1, 0)",
     "CREATE TABLE burst (id int NOT NULL, touched int, a int, b varchar(10), d date, m decimal(6,2),"
     " PRIMARY KEY (id)) ENGINE=InnoDB",
-    "INSERT INTO burst VALUES (1, 0, 70000, '7', '2024-02-29', 1.25), (2, 0, NULL, 'x', '0000-00-00', -9999.99),"
-    " (3, 0, -1, '', NULL, NULL)",
+    "INSERT INTO burst VALUES (1, 0, 70000, '7', '2024-02-29', 1.25),"
+    " (2, 0, NULL, 'x', '0000-00-00', -9999.99), (3, 0, -1, '', NULL, NULL)",
 )
 ALTERS: Final = (
     "ADD c int NOT NULL DEFAULT 7",

@@ -114,7 +114,7 @@ CHANGED = (
 
 @BOTH
 def test_changed_layouts_go_on_by_themselves_after_a_pause(ferry: Ferry) -> None:
-    """With rows between them, all while no daemon runs: the next one succeeds, and nobody has to do anything."""
+    """With rows between them, all while no daemon runs: the next one succeeds, and nobody does anything."""
     ferry.source.run(*CREATE, "UPDATE pet SET age = 120 WHERE age IS NULL")
     ferry.catch_up()
     for number, statement in enumerate(CHANGED, 60):

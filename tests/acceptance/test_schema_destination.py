@@ -16,7 +16,8 @@ CREATE: Final = (
     "CREATE TABLE marker (id int PRIMARY KEY AUTO_INCREMENT) ENGINE=InnoDB",
     "CREATE TABLE pet (id int NOT NULL PRIMARY KEY, s varchar(20) NOT NULL, n int NOT NULL, m decimal(10,4),"
     " w varchar(9)) ENGINE=InnoDB",
-    "INSERT INTO pet VALUES (1, 'one', 10, 1.5, 'a'), (2, 'two', 20, NULL, NULL), (3, 'three', 30, 99999.9999, '')",
+    "INSERT INTO pet VALUES (1, 'one', 10, 1.5, 'a'), (2, 'two', 20, NULL, NULL),"
+    " (3, 'three', 30, 99999.9999, '')",
 )
 # The last ones make a table of the same name and other rows in one statement each.
 STEPS: Final = (
@@ -30,14 +31,18 @@ STEPS: Final = (
     ("ALTER TABLE pet DROP PRIMARY KEY, ADD PRIMARY KEY (number)",),
     ("ALTER TABLE pet DROP PRIMARY KEY",),
     ("ALTER TABLE pet ADD PRIMARY KEY (id)",),
-    ("CREATE TABLE spare AS SELECT * FROM pet", "DROP TABLE pet", "CREATE TABLE pet (PRIMARY KEY (id)) AS SELECT * FROM spare"),
+    (
+        "CREATE TABLE spare AS SELECT * FROM pet",
+        "DROP TABLE pet",
+        "CREATE TABLE pet (PRIMARY KEY (id)) AS SELECT * FROM spare",
+    ),
     ("DROP TABLE pet", "CREATE TABLE pet (PRIMARY KEY (id)) AS SELECT id, s, 'new' AS fresh FROM spare"),
 )  # fmt: skip
 
 
 @BOTH
 def test_a_view_and_a_grant_survive_whatever_happens(ferry: Ferry) -> None:
-    """It stays the same table of Postgres; who reads it all the time meets no error and never an empty table."""
+    """It stays the same table; who reads it all the time meets no error and never an empty table."""
     with writer(ferry.source) as connection:
         write(connection, CREATE)
     with ferry.daemon() as daemon:

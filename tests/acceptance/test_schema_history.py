@@ -48,7 +48,7 @@ def _assert_whole(ferry: Ferry) -> None:
 @BOTH
 @pytest.mark.parametrize("seed", [1, 2])
 def test_days_of_changes_are_replayed(ferry: Ferry, seed: int) -> None:
-    """No row is read by today's layout, though hardly a table still has the one that its rows were written in."""
+    """No row is read by today's layout: hardly a table still has the one that its rows were written in."""
     _live(ferry, seed)
     done = ferry.catch_up()
     assert "Traceback" not in done.stderr

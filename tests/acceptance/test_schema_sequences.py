@@ -32,7 +32,7 @@ def _prepare(ferry: Ferry, engine: str, *exclude: str) -> None:
 
 
 def _halfway(ferry: Ferry, reader: Reader) -> Callable[[], None]:
-    """Wait until the daemon has copied another table twice: as it would have copied the one that is rebuilt."""
+    """Wait until another table was copied twice: so would the one have been that is rebuilt."""
 
     def passed() -> None:
         for key in ("id, v", "id"):
