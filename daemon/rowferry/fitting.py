@@ -6,7 +6,6 @@ rows that no copy could have are taken out.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -28,7 +27,7 @@ from rowferry.errors import TableStopped
 from rowferry.overrides import column_type
 from rowferry.policies import select_column
 from rowferry.retype import holds, keeps_apart, kept_name, using
-from rowferry.standing import Standing
+from rowferry.standing import Standing, stand_in_name
 from rowferry.table_schema import Column, TableSchema
 from rowferry.types import UnsupportedType
 
@@ -78,10 +77,13 @@ def make_fit(dataset: str, table: TableSchema, standing: Standing) -> Fit:
     key = table.as_destination().key
     changes = [*_changes(table, standing), *_metadata(standing)]
     loose = any(c.loose for c in changes if c.column in key)
-    again = bool(standing.primary) and loose
-    if again or (standing.primary and set(standing.primary) != set(key)):
+    again = bool(standing.primary or standing.stand_in) and loose
+    if standing.primary and (again or set(standing.primary) != set(key)):
         made += _unkeyed(there, standing)
         standing = replace(standing, primary=(), primary_name="")
+    if standing.stand_in and (again or set(standing.stand_in) != set(key)):
+        made.append(ddl(f"DROP INDEX {name(dataset, stand_in_name(table.there))}"))
+        standing = _without_stand_in(standing)
     if changes:
         made.append(_retyped(there, changes, standing))
     if key and (again or frozenset(key) not in standing.keys):
@@ -186,6 +188,12 @@ def _unkeyed(there: str, standing: Standing) -> list[Statement]:
     return [ddl(f"ALTER TABLE {there} {part}") for part in (dropped, ", ".join(loose))]
 
 
+def _without_stand_in(standing: Standing) -> Standing:
+    uniques = list(standing.uniques)
+    uniques.remove(standing.stand_in)
+    return replace(standing, uniques=uniques, stand_in=())
+
+
 def _keyed(there: str, table: str, key: tuple[str, ...], *, whole: bool) -> list[Statement]:
     """Give the table back its key, without rows that it forbids.
 
@@ -199,7 +207,7 @@ def _keyed(there: str, table: str, key: tuple[str, ...], *, whole: bool) -> list
     same = " AND ".join(f"a.{name(k)} = b.{name(k)}" for k in key)
     made = [ddl(f"DELETE FROM {there} a USING {there} b WHERE a.ctid < b.ctid AND {same}")]
     if not whole:
-        return [*made, ddl(f"CREATE UNIQUE INDEX {name(_index(table))} ON {there} ({columns})")]
+        return [*made, ddl(f"CREATE UNIQUE INDEX {name(stand_in_name(table))} ON {there} ({columns})")]
     nothing = " OR ".join(f"{name(k)} IS NULL" for k in key)
     made.append(ddl(f"DELETE FROM {there} WHERE {nothing}"))
     return [*made, ddl(f"ALTER TABLE {there} ADD PRIMARY KEY ({columns})")]
@@ -207,8 +215,8 @@ def _keyed(there: str, table: str, key: tuple[str, ...], *, whole: bool) -> list
 
 def key_again(dataset: str, table: TableSchema) -> Statement:
     """At the end of a copy: the unique index that stood in for a primary key becomes one."""
-    there, index = name(dataset, table.there), name(_index(table.there))
-    whole, again = (_as_text(name(dataset, each)) for each in (_index(table.there), table.there))
+    there, index = name(dataset, table.there), name(stand_in_name(table.there))
+    whole, again = (_as_text(name(dataset, each)) for each in (stand_in_name(table.there), table.there))
     return ddl(
         f"DO $$ BEGIN IF to_regclass({whole}) IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_constraint"
         f" WHERE contype = 'p' AND conrelid = {again}::regclass)"
@@ -219,8 +227,3 @@ def key_again(dataset: str, table: TableSchema) -> Statement:
 def _as_text(quoted: str) -> str:
     """A name as a text that Postgres reads as one; both `name` and `literal` double the per cent signs."""
     return literal(quoted.replace("%%", "%"))
-
-
-def _index(table: str) -> str:
-    """The name of that index: short enough whatever the table's is."""
-    return "_rowferry_key_" + hashlib.blake2b(table.encode(), digest_size=16).hexdigest()

@@ -5,6 +5,7 @@ Only read, from Postgres's own catalogue (https://www.postgresql.org/docs/curren
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import Final
@@ -26,17 +27,18 @@ SELECT c.relname, pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = %s AND c.relname LIKE %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"""
 _INDEXES: Final = """
-SELECT c.relname, coalesce(k.conname, ''), i.indisprimary,
+SELECT c.relname, coalesce(k.conname, x.relname), i.indisprimary,
        array_agg(a.attname::text ORDER BY array_position(i.indkey::int2[], a.attnum))
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
+JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = i.indexrelid AND k.contype = 'p'
 JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
   AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
 WHERE n.nspname = %s AND c.relname LIKE %s AND i.indisunique AND i.indisvalid AND i.indimmediate
   AND i.indpred IS NULL AND i.indexprs IS NULL
-GROUP BY c.relname, i.indexrelid, i.indisprimary, k.conname"""
+GROUP BY c.relname, x.relname, i.indisprimary, k.conname"""
 
 _BLOCKERS: Final = """
 SELECT DISTINCT c.relname, a.attname, coalesce(
@@ -81,8 +83,10 @@ class Standing:
 
     primary: the columns of its primary key, empty without one. uniques: those of its other unique
     indexes that cover every row. owner: the source table that it says it was made for, "" if it does not.
-    primary_name: the primary key's name. blockers: by column, in words what depends on the column and does
-    not let its type be changed (views, rules, policies, triggers, generated columns, ...).
+    primary_name: the primary key's name. stand_in: the columns of the unique index `stand_in_name`, one of
+    `uniques` too, which takes the place of the primary key until a copy is complete. blockers: by column,
+    in words what depends on the column and does not let its type be changed (views, rules, policies,
+    triggers, generated columns, ...).
     """
 
     columns: dict[str, StandingColumn] = field(default_factory=dict)
@@ -90,6 +94,7 @@ class Standing:
     uniques: list[tuple[str, ...]] = field(default_factory=list)
     owner: str = ""
     primary_name: str = ""
+    stand_in: tuple[str, ...] = ()
     blockers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -101,6 +106,11 @@ class Standing:
     def types(self) -> dict[str, str]:
         """The columns' types by name."""
         return {name: column.type for name, column in self.columns.items()}
+
+
+def stand_in_name(table: str) -> str:
+    """The name of that index: short enough whatever the table's is."""
+    return "_rowferry_key_" + hashlib.blake2b(table.encode(), digest_size=16).hexdigest()
 
 
 def read_table(session: Session, dataset: str, table: str) -> Standing:
@@ -125,6 +135,8 @@ def read_standing(session: Session, dataset: str, pattern: str = "%") -> dict[st
             standing.primary, standing.primary_name = tuple(columns), name
         else:
             standing.uniques.append(tuple(columns))
+            if name == stand_in_name(table):
+                standing.stand_in = tuple(columns)
     for table, column, blocker in fetch(session, _BLOCKERS, where):
         blockers = found.setdefault(table, Standing()).blockers
         blockers[column] = (*blockers.get(column, ()), blocker)

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rowferry.retype import holds
+from rowferry.standing import stand_in_name
 from tests.acceptance.harness import Ferry
 
 COLUMNS = {
@@ -258,3 +259,34 @@ def test_a_key_of_another_type_comes_back(mariadb_ferry: Ferry) -> None:
         assert verified(ferry) == {"t": "equal"}, kinds
         ferry.source.run("INSERT INTO t VALUES ('x', 2, 0)")
     assert {**usual, "a": "text", "b": "bigint", "c": "numeric"} == types(ferry)
+
+
+def test_the_index_of_a_copy_that_was_not_completed_goes_with_its_key(mariadb_ferry: Ferry) -> None:
+    """A unique index stands in for the primary key until then; the key may change in that time, too."""
+    ferry = mariadb_ferry
+    index = stand_in_name("t")
+    ferry.source.run(
+        "CREATE TABLE t (a varchar(20), b int, c decimal(6,2), PRIMARY KEY (a))",
+        "INSERT INTO t VALUES ('x', 1, 1.5), ('y', 2, 1.5), ('z', 3, 0)",
+    )
+    ferry.catch_up()
+    for statement in (
+        "ALTER TABLE t DROP PRIMARY KEY, ADD PRIMARY KEY (a, b)",
+        "ALTER TABLE t DROP PRIMARY KEY",
+    ):
+        ferry.destination.run(
+            "ALTER TABLE raw.t DROP CONSTRAINT IF EXISTS t_pkey",
+            f"DROP INDEX IF EXISTS raw.{index}",
+            f"CREATE UNIQUE INDEX {index} ON raw.t (a)",
+        )
+        ferry.source.run(statement, "INSERT INTO t VALUES ('x', 9, 0)")
+        ferry.catch_up()
+        ferry.assert_equal()
+        ferry.source.run("DELETE FROM t WHERE b = 9")
+        ferry.catch_up()
+    ferry.source.run("ALTER TABLE t ADD PRIMARY KEY (b)", "INSERT INTO t VALUES ('x', 9, 0)")
+    ferry.catch_up()
+    ferry.assert_equal()
+    assert ferry.destination.rows("SELECT count(*) FROM pg_index WHERE indrelid = 'raw.t'::regclass") == [
+        (1,)
+    ]
