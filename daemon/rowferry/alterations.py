@@ -319,8 +319,6 @@ def _option(words: Pieces) -> Action:
     if words.take_one("DISABLE", "ENABLE"):
         words.need("KEYS")
         return KeepsRows()
-    if words.take("FORCE"):
-        return KeepsRows()
     _valued_option(words)
     return KeepsRows()
 

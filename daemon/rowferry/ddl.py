@@ -1,7 +1,7 @@
 """What a QUERY event's statement is, and which tables it may touch. Pure text, no server.
 
-Over-approximation is safe here (a table that is named is compared with the catalogue), the opposite
-is not: a statement that cannot be read touches every table.
+Over-approximation is safe here (a table that is named is copied again), the opposite
+is not: a statement that cannot be read touches every table whose name is in its text.
 """
 
 from __future__ import annotations
@@ -42,15 +42,14 @@ class StatementInfo:
 class DdlEffect:
     """What a DDL statement may touch.
 
-    names: every name in it, lower case; None if it could not be read, and may touch anything.
-    keeps_rows: whether it provably leaves the rows and the columns of its table as they were.
+    names: every name in it, lower case; None if it could not be read: then it may touch what its text holds.
     all_tables: whether it touches every table of the database at hand (DROP DATABASE,
     or CREATE OR REPLACE DATABASE of MariaDB).
     """
 
     names: frozenset[str] | None
-    keeps_rows: bool
     all_tables: bool = False
+    text: str = ""
 
     def mentions(self, database: str) -> bool:
         """Whether the statement may be about another database than the one that it was run in."""
@@ -58,6 +57,8 @@ class DdlEffect:
 
     def touches(self, table: str) -> bool:
         """Whether the statement may touch the table of that name."""
+        if self.names is None and not self.all_tables:
+            return table.lower().replace("`", "``") in self.text
         return self.all_tables or self.mentions(table)
 
 
@@ -91,21 +92,6 @@ _WRAPPED_DDL: Final = re.compile(rf"\ASET{_GAP}STATEMENT\b", re.I | re.S)
 _DROP_DATABASE: Final = re.compile(
     rf"\A(?:DROP|CREATE{_GAP}OR{_GAP}REPLACE){_GAP}(?:DATABASE|SCHEMA)\b", re.I | re.S
 )
-_INDEX_STATEMENT: Final = re.compile(
-    r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?|DROP\s+)INDEX\b", re.I
-)
-_NAME: Final = r"(?:`(?:[^`]|``)+`|[\w$]+)"
-_KEEPING_ACTION: Final = (
-    r"(?:(?:ADD|DROP)\s+(?:UNIQUE\s+)?(?:FULLTEXT\s+|SPATIAL\s+)?(?:INDEX|KEY|CONSTRAINT|FOREIGN\s+KEY)"
-    r"(?![\w$])(?:[^,;()'\"]|\((?:[^()'\"]|\(\d+\))*\))*|(?:DISABLE|ENABLE)\s+KEYS|"
-    r"ENGINE\s*=\s*(?:InnoDB|MyISAM|Aria)\b|COMMENT\s*=\s*'[^'\\]*'|AUTO_INCREMENT\s*=\s*\d+|"
-    r"ROW_FORMAT\s*=\s*\w+|ALGORITHM\s*=?\s*\w+|LOCK\s*=?\s*\w+)"
-)
-_KEEPING_STATEMENT: Final = re.compile(
-    rf"\AALTER\s+(?:ONLINE\s+)?TABLE\s+{_NAME}(?:\s*\.\s*{_NAME})?\s+"
-    rf"{_KEEPING_ACTION}(?:\s*,\s*{_KEEPING_ACTION})*\s*\Z",
-    re.I,
-)
 _DASHES: Final = re.compile(r"--(?!\s|\Z)")
 
 
@@ -132,8 +118,7 @@ def classify(statement: str) -> StatementInfo:
 def effect(statement: str) -> DdlEffect:
     """Which tables a DDL statement may touch."""
     text = plain(statement)
-    keeps = bool(_INDEX_STATEMENT.match(text) or _KEEPING_STATEMENT.match(text))
-    return DdlEffect(names_in(text), keeps, bool(_DROP_DATABASE.match(text)))
+    return DdlEffect(names_in(text), bool(_DROP_DATABASE.match(text)), statement.lower())
 
 
 def names_written(statement: str) -> frozenset[str] | None:

@@ -89,9 +89,11 @@ def test_an_uncertain_statement_puts_its_table_in_doubt_and_no_other() -> None:
     assert at.doubted == {"patient": position(1500)}
 
 
-def test_a_statement_that_cannot_be_read_doubts_every_table() -> None:
-    """It may be about any."""
-    assert bench().decide("ALTER TABLE 'broken").keys() == {"patient", "visit"}
+def test_a_statement_that_cannot_be_read_doubts_every_table_in_its_text() -> None:
+    """It may be about any of them, and about no other."""
+    assert bench().decide("ALTER TABLE patient COMMENT 'broken").keys() == {"patient"}
+    assert bench().decide("ALTER TABLE x COMMENT 'PATIENTS, visits").keys() == {"patient", "visit"}
+    assert bench().decide("ALTER TABLE 'broken") == {}
 
 
 @pytest.mark.parametrize(
