@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
 
 from rowferry_lab.servers import (
@@ -28,6 +29,9 @@ from rowferry_lab.servers import (
 
 SOURCES = ("mariadb_10_5", "mariadb_10_11", "mariadb_11_8", "mysql_9_7")
 DESTINATIONS = ("postgres_15", "postgres_17")
+
+hypothesis.settings.register_profile("no times", deadline=None)
+hypothesis.settings.load_profile("no times")
 
 
 @dataclass

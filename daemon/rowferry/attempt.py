@@ -36,7 +36,7 @@ from rowferry.touched import TouchLog
 from rowferry.verify import TableResult
 from rowferry.verify_watch import VerifyWatch
 
-IDLE_COMMIT_SECONDS: Final = 5.0
+IDLE_COMMIT_SECONDS: Final = 1.0
 PRUNE_SECONDS: Final = 3_600.0
 QUARANTINE_SECONDS: Final = 10.0
 REQUESTS_SECONDS: Final = 0.5

@@ -44,7 +44,8 @@ class DdlEffect:
 
     names: every name in it, lower case; None if it could not be read, and may touch anything.
     keeps_rows: whether it provably leaves the rows and the columns of its table as they were.
-    all_tables: whether it touches every table of the database at hand (DROP DATABASE).
+    all_tables: whether it touches every table of the database at hand (DROP DATABASE,
+    or CREATE OR REPLACE DATABASE of MariaDB).
     """
 
     names: frozenset[str] | None
@@ -81,9 +82,15 @@ _OTHER_OBJECTS: Final = re.compile(
     r"LOGFILE|TABLESPACE|INSTANCE|SPATIAL\s+REFERENCE)\b",
     re.I,
 )
-_WRAPPED_DML: Final = re.compile(r"\AANALYZE\s+(?!(?:(?:LOCAL|NO_WRITE_TO_BINLOG)\s+)?TABLES?\b)", re.I)
-_WRAPPED_DDL: Final = re.compile(r"\ASET\s+STATEMENT\b", re.I)
-_DROP_DATABASE: Final = re.compile(r"\ADROP\s+(?:DATABASE|SCHEMA)\b", re.I)
+_GAP: Final = r"(?>(?:\s|/\*.*?\*/|(?:#|--(?=\s|\Z))[^\n]*)+)"
+"""What may stand between two words: all of it, so that what follows is the next word."""
+_WRAPPED_DML: Final = re.compile(
+    rf"\AANALYZE{_GAP}(?!(?:(?:LOCAL|NO_WRITE_TO_BINLOG){_GAP})?TABLES?\b)", re.I | re.S
+)
+_WRAPPED_DDL: Final = re.compile(rf"\ASET{_GAP}STATEMENT\b", re.I | re.S)
+_DROP_DATABASE: Final = re.compile(
+    rf"\A(?:DROP|CREATE{_GAP}OR{_GAP}REPLACE){_GAP}(?:DATABASE|SCHEMA)\b", re.I | re.S
+)
 _INDEX_STATEMENT: Final = re.compile(
     r"\A(?:CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNIQUE\s+|FULLTEXT\s+|SPATIAL\s+)?|DROP\s+)INDEX\b", re.I
 )

@@ -96,7 +96,10 @@ def change_types(dataset: str, table: TableSchema, standing: Standing) -> Fit:
     """
     table = keep_types(table, standing)
     changes = list(_changes(table, standing))
-    if loose := [c.column for c in changes if c.loose]:
+    key = table.as_destination().key
+    if loose := [
+        c.column for c in changes if (c.loose if c.column in key else not holds(c.wanted, c.standing))
+    ]:
         reason = f"its column {loose[0]} cannot get another type without a copy"
         raise TableStopped("follow a schema change", f"table {table.id}", reason=reason)
     there = name(dataset, table.there)

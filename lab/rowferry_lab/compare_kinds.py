@@ -108,7 +108,7 @@ _TEXT_HEX: Final = "encode(convert_to({c}::text, 'UTF8'), 'hex')"
 
 INTEGER: Final = Kind(
     "integer", "{c} + 0", "{c}::text", frozenset({"int2", "int4", "int8", "numeric"}),
-    order_by_value=True, order=int,
+    normalise_destination=plain_decimal, order_by_value=True, order=int,
 )  # fmt: skip
 DECIMAL: Final = Kind(
     "decimal", "CAST({c} AS CHAR)", "{c}::text", frozenset({"numeric"}),

@@ -165,6 +165,7 @@ CASES = [
     ),
     Case("bit(8)", "integer", (("b'101'", "5"),), ((1, "101"),), override="integer"),
     Case("bigint unsigned", "numeric", (("18446744073709551615",) * 2,), ((1, "-1"),), override="numeric"),
+    Case("int", "numeric(14,4)", (("-12", "-12"), ("10", "10")), ((1, "12"), (2, "10.5"))),
     Case("bigint", "text", (("-12", "'-12'"), ("7", "'07'")), ((1, "'12'"), (1, "'x'")), override="text"),
     Case("int", "smallint", (("-12", "-12"),), ((1, "12"),), override="smallint"),
     Case(

@@ -56,6 +56,13 @@ KINDS = [
     ("repair no_write_to_binlog table t", DDL),
     ("SET STATEMENT max_statement_time=0 FOR ALTER TABLE t DROP COLUMN a", DDL),
     ("SET STATEMENT sql_mode='' FOR DELETE FROM t", DDL),
+    ("SET /* a */ STATEMENT a=1 FOR ALTER TABLE t DROP COLUMN a", DDL),
+    ("SET -- a\n\tSTATEMENT a=1 FOR ALTER TABLE t DROP COLUMN a", DDL),
+    ("SET # a\nSTATEMENT a=1 FOR ALTER TABLE t DROP COLUMN a", DDL),
+    ("ANALYZE  TABLE t", HARMLESS),
+    ("ANALYZE /* a */ TABLE t", HARMLESS),
+    ("ANALYZE\n\tLOCAL\n\tTABLES t", HARMLESS),
+    ("ANALYZE /* a */ UPDATE t SET a = 1", DML),
     ("/*!40000 ALTER TABLE t DISABLE KEYS */", DDL),
     ("/*!50100 ALTER*/ TABLE t DROP PARTITION p", DDL),
     ("/*M!100100 ALTER TABLE t DROP COLUMN a */", DDL),
@@ -186,7 +193,16 @@ def test_what_cannot_be_read_touches_everything(statement: str) -> None:
     assert not found.keeps_rows
 
 
-@pytest.mark.parametrize("statement", ["DROP DATABASE clinic", "drop schema if exists `clinic`"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP DATABASE clinic",
+        "drop schema if exists `clinic`",
+        "DROP /* all */ DATABASE clinic",
+        "CREATE OR REPLACE DATABASE clinic",
+        "create or -- all\nreplace schema `clinic`",
+    ],
+)
 def test_dropping_a_database_touches_all_its_tables(statement: str) -> None:
     """It names none of them; and another database's end touches nothing of ours."""
     found = effect(statement)

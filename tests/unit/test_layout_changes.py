@@ -84,6 +84,33 @@ def test_a_column_gets_wider_in_place() -> None:
     assert texts[1].startswith('ALTER TABLE t ALTER COLUMN "years" TYPE bigint')
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "types"),
+    [
+        ("varchar(40)", "text", ("character varying(40)", "text")),
+        ("date", "datetime(3)", ("date", "timestamp(3) without time zone")),
+        ("decimal(9,2)", "decimal(12,4)", ("numeric(9,2)", "numeric(12,4)")),
+        ("datetime", "datetime(6)", ("timestamp(0) without time zone", "timestamp(6) without time zone")),
+    ],
+)
+def test_types_that_hold_every_value_are_changed_in_place(
+    before: str, after: str, types: tuple[str, str]
+) -> None:
+    """Whatever Postgres's type could hold beyond the source's."""
+    added = read_change(f"ALTER TABLE patient ADD c {before}")
+    changed = read_change(f"ALTER TABLE patient MODIFY c {after}")
+    assert added is not None
+    assert changed is not None
+    first = evolve(added, PATIENT, None)
+    assert isinstance(first, Evolution)
+    second = evolve(changed, first.table, None)
+    assert isinstance(second, Evolution), second
+    stands = standing(c=types[0])
+    texts = sql(in_place("raw", record(schema=first.table), second, stands, drop_columns=False))
+    assert len(texts) == 1
+    assert f'ALTER COLUMN "c" TYPE {types[1]} USING' in texts[0].replace("varchar", "character varying")
+
+
 def test_a_column_that_a_view_holds_keeps_its_type() -> None:
     """Nobody's view is dropped: the narrower type stays, and is noted."""
     stands = standing()

@@ -52,6 +52,7 @@ class Publisher:
         self._dataset = dataset
         self._name = name
         self._tables: tuple[TableSchema, ...] | None = None
+        self._next_version = 1
 
     def require(self) -> None:
         """Raise LoadFailed unless a schema was published by this process."""
@@ -81,17 +82,19 @@ class Publisher:
             self._transaction.close()
             raise failure
         self.schema_hash = schema.stored_version_hash
+        self._next_version = (schema.stored_version or 0) + 1
         self._tables = wanted
 
     def _store(self, tables: Sequence[TableSchema]) -> Schema:
         """Write the schema to the dataset, unless it is the newest there already."""
         self.base = base_document(self._name)
-        schema = self._schema(tables, 1)
+        schema = self._schema(tables, self._next_version)
         client = self._destination.client(schema)
         with client:
             client.initialize_storage()
             newest = client.get_stored_schema(self._name)
-            if newest is not None and newest.version_hash != schema.stored_version_hash:
+            changed = newest is not None and newest.version_hash != schema.stored_version_hash
+            if newest is not None and changed and newest.version + 1 != schema.stored_version:
                 schema = self._schema(tables, newest.version + 1)
                 client.schema = schema
             with client.sql_client.begin_transaction():
