@@ -129,7 +129,7 @@ def _expected_column(table: str, column: Column, expected: Expected) -> Column:
 
 def _as_it_stands(column: Column, found: str | None) -> Column:
     """The column with the kind of what holds it in the destination, where one is known."""
-    if found is None or found in column.kind.destination_types:
+    if found is None:
         return column
     try:
         return replace(column, kind=wider_kind(column.kind, found))

@@ -71,14 +71,14 @@ def wider_kind(kind: Kind, postgres_type: str) -> Kind:
 
     Raises CannotCompare where no comparison of the two is known.
     """
-    if (kind.name, postgres_type) != ("date", "timestamp"):
-        return override_kind(kind, postgres_type)
-    return replace(
-        kind,
-        name="date as timestamp",
-        normalise_destination=_day,
-        destination_types=frozenset({"timestamp"}),
-    )
+    if (kind.name, postgres_type) == ("integer", "numeric"):
+        return replace(kind, normalise_destination=plain_decimal)
+    if postgres_type in kind.destination_types:
+        return kind
+    if (kind.name, postgres_type) == ("date", "timestamp"):
+        types = frozenset({"timestamp"})
+        return replace(kind, name="date as timestamp", normalise_destination=_day, destination_types=types)
+    return override_kind(kind, postgres_type)
 
 
 def _day(text: str) -> str:

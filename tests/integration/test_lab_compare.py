@@ -296,6 +296,26 @@ def test_a_destination_type_that_cannot_hold_the_values_is_refused(pair: Pair) -
         pair.compare()
 
 
+def test_a_type_that_was_kept_is_compared_by_its_value(pair: Pair) -> None:
+    """With `wider`: a day is a timestamp's midnight, a float the same double; another moment differs."""
+    pair.run_source("CREATE TABLE t (id int PRIMARY KEY, a date, b float, c int)")
+    pair.run_source("INSERT INTO t VALUES (1, '2024-02-29', 0.1, 5), (2, NULL, NULL, NULL)")
+    pair.run_destination(
+        "CREATE TABLE {schema}.t (id int PRIMARY KEY, a timestamp(0), b float8, c numeric(9,2))"
+    )
+    pair.run_destination(
+        "INSERT INTO {schema}.t VALUES (1, '2024-02-29', 0.1::float4, 5), (2, NULL, NULL, NULL)"
+    )
+    assert pair.compare(wider=True).equal
+    with pytest.raises(CannotCompare, match="table t, column a"):
+        pair.compare()
+    pair.run_destination("UPDATE {schema}.t SET a = a + interval '1 second', b = 0.1, c = 5.5 WHERE id = 1")
+    assert pair.only_table(wider=True).different == [RowDifference(("1",), ("a", "b", "c"))]
+    pair.run_destination("ALTER TABLE {schema}.t ALTER c TYPE bytea USING NULL")
+    with pytest.raises(CannotCompare, match="table t, column c"):
+        pair.compare(wider=True)
+
+
 def test_masked_columns_are_compared_one_to_one(pair: Pair) -> None:
     """A hash cannot be read, but stale, shared and missing ones can be told."""
     pair.run_source("CREATE TABLE t (id int PRIMARY KEY, ssn varchar(20))")
