@@ -6,6 +6,7 @@ server, and asked for again with fewer rows.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -24,6 +25,7 @@ from rowferry.text_columns import RawColumns
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime
 
 MIN_RANGE_ROWS: Final = 50_000
+_WHOLE: Final = re.compile(rb"-?[0-9]+")
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _ROWS: Final = "SELECT TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 
@@ -71,14 +73,15 @@ def table_sizes(rows: Connection[Any], database: str) -> dict[str, int]:
 def plan_ranges(rows: Connection[Any], table: TableSchema, size: int, most: int) -> tuple[KeyRange, ...]:
     """Up to `most` ranges that hold every key together; several only if an integer leads the key.
 
-    Bounds are cut out of the least and the greatest number, which the key's index knows.
+    Bounds are cut out of the least and the greatest number, which the key's index knows; they are no numbers
+    if the key has just got another type.
     """
     count = min(most, size // MIN_RANGE_ROWS)
     lead = table.column(table.key[0]) if table.key else None
     if count < 2 or lead is None or lead.type.base not in _INTEGERS:
         return (KeyRange(),)
     [(least, greatest)] = query(rows, key_bounds_select(table))
-    if least is None:
+    if not (_WHOLE.fullmatch(least or b"") and _WHOLE.fullmatch(greatest)):
         return (KeyRange(),)
     low, high = int(least), int(greatest)
     cuts = sorted({low + (high - low) * n // count for n in range(1, count)} - {high})
