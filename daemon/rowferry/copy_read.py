@@ -14,9 +14,9 @@ from typing import Any, Final
 from pymysql.connections import Connection
 
 from rowferry.batch import KeyRange
-from rowferry.chunk_sql import chunk_select, encode_key, key_bounds_select, key_values
+from rowferry.chunk_sql import can_follow, chunk_select, encode_key, key_bounds_select, key_values
 from rowferry.copy_pace import Pace
-from rowferry.errors import SelectTooLong, TableStopped
+from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
 from rowferry.mysql_source import SourceServer, executed_gtid_set, query
 from rowferry.position import BinlogPosition
 from rowferry.raw_rows import select_columns
@@ -109,8 +109,17 @@ def read_chunk(
         pace.too_long(asked)
         raise
     pace.took(time.monotonic() - started, asked, len(found))
+    _require_keys(table, found)
     key = encode_key(key_values(table, found[-1])) if len(found) else None
     return Rows(found.first_columns(len(table.columns)), key, len(found) < asked)
+
+
+def _require_keys(table: TableSchema, found: RawColumns) -> None:
+    """Raise SchemaMoved if what is the key can be NULL now, or is a number no longer."""
+    keys = [i for i, column in enumerate(table.columns) if column.name in table.key]
+    moved = any(found.columns[i].null_count for i in keys)
+    if moved or (len(found) and not can_follow(table, key_values(table, found[-1]))):
+        raise SchemaMoved("copy", f"table {table.id}", reason="what was its key is none any more")
 
 
 def too_many_rows(table: TableSchema, most: int) -> TableStopped:
