@@ -70,7 +70,7 @@ class Check:
 
 @dataclass(slots=True)
 class TableBook:
-    """Records by table, and a number for each copy that was begun (`generation`).
+    """Records by table, and a number for each copy that was begun, or change made in place (`generation`).
 
     empty: tables whose destination table was made for the copy that is under way. version: rises whenever a
     table's record was replaced, so that a reader sees that it read an older one. known_at: the binlog's head
@@ -108,11 +108,12 @@ class TableBook:
             self.checks[table] = decision.check
         if decision.until is not None:
             self._doubt(table, decision.until, decision.delay)
+        before = self.records.get(table)
         self.records[table] = decision.record
         if decision.until is None:
             self.doubts.pop(table, None)
         (self.empty.add if decision.made else self.empty.discard)(table)
-        if decision.copy or decision.until is not None:
+        if decision.copy or decision.until is not None or _changed_in_place(before, decision.record):
             self.next_generation(table)
         self.version += 1
 
@@ -122,11 +123,11 @@ class TableBook:
         doubt.until, doubt.not_before = until, now + delay
 
     def generation(self, table: TableId) -> int:
-        """The number of the table's last copy since the start; 0 if none was begun."""
+        """The number of the table's last copy or change since the start; 0 if there was none."""
         return self.generations.get(table, 0)
 
     def next_generation(self, table: TableId) -> int:
-        """A new number for the table's copy; chunks of an older one are out of date."""
+        """A new number for the table; chunks of an older one are out of date."""
         self.generations[table] = next(iter(self._numbers))
         return self.generations[table]
 
@@ -148,6 +149,12 @@ class TableBook:
     def with_status(self, status: TableStatus) -> list[TableRecord]:
         """The records in that state."""
         return [r for r in self.records.values() if r.status is status]
+
+
+def _changed_in_place(before: TableRecord | None, after: TableRecord) -> bool:
+    """Whether rows that were read to mend the table before may have another layout than it has now."""
+    streams = after.status is TableStatus.STREAMING
+    return before is not None and streams and before.table != after.table
 
 
 def adopt(dataset: str, table: TableSchema, standing: Standing, load_id: str) -> Decision:

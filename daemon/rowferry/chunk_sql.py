@@ -78,6 +78,16 @@ def encode_key(values: Sequence[bytes]) -> tuple[str, ...]:
     return tuple(value.hex() for value in values)
 
 
+def can_follow(table: TableSchema, values: Sequence[bytes]) -> bool:
+    """Whether `chunk_select` can ask for what comes after a key, as the server sent it."""
+    columns = [c for k in table.key if (c := table.column(k)) is not None]
+    return all(_NUMBER.match(v) for c, v in zip(columns, values, strict=True) if _is_number(c))
+
+
+def _is_number(column: Column) -> bool:
+    return column.type.base in _NUMERIC | _BY_NUMBER
+
+
 def _by_number(table: TableSchema) -> list[Column]:
     columns = [c for k in table.key if (c := table.column(k)) is not None]
     return [c for c in columns if c.type.base in _BY_NUMBER]
@@ -144,7 +154,7 @@ def _compared(column: Column) -> str:
 def _literal(column: Column, value: bytes) -> str:
     if column.type.base == "bit":
         return str(int.from_bytes(value, "big"))
-    if column.type.base in _NUMERIC | _BY_NUMBER:
+    if _is_number(column):
         if not _NUMBER.match(value):
             raise ValueError(f"column {column.name}: not a number in the server's own output")
         return value.decode()

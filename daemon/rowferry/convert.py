@@ -273,24 +273,27 @@ def _mediumint(wire: WireColumn) -> Converter:
 
 
 def _number_text(kind: pa.DataType, name: str) -> Converter:
-    """Integers, doubles and decimals in decimal digits, leading zeros (ZEROFILL) allowed."""
+    """Integers, doubles and decimals in decimal digits, leading zeros (ZEROFILL) allowed.
+
+    Anything else is no number; no text at all (invalid UTF-8) too, if the column has just got another type.
+    """
     through = pa.float64() if pa.types.is_floating(kind) else kind
 
     def convert(values: Sequence[bytes | None]) -> Converted:
-        text = as_binary(values).cast(pa.large_string())
+        given = as_binary(values)
         try:
-            return Converted(text.cast(through).cast(kind))
+            return Converted(given.cast(pa.large_string()).cast(through).cast(kind))
         except pa.ArrowInvalid:
-            wrong = _first_wrong(text, kind)
+            wrong = _first_wrong(given, kind)
         raise ValueNotCarriable(name, wrong, f"text that is no {kind}")
 
     return convert
 
 
-def _first_wrong(text: pa.Array, kind: pa.DataType) -> int:
-    for index in range(len(text)):
+def _first_wrong(given: pa.Array, kind: pa.DataType) -> int:
+    for index in range(len(given)):
         try:
-            text.slice(index, 1).cast(kind)
+            given.slice(index, 1).cast(pa.large_string()).cast(kind)
         except pa.ArrowInvalid:
             return index
     return 0

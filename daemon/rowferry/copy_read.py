@@ -6,6 +6,7 @@ server, and asked for again with fewer rows.
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,9 +14,9 @@ from typing import Any, Final
 from pymysql.connections import Connection
 
 from rowferry.batch import KeyRange
-from rowferry.chunk_sql import chunk_select, encode_key, key_bounds_select, key_values
+from rowferry.chunk_sql import can_follow, chunk_select, encode_key, key_bounds_select, key_values
 from rowferry.copy_pace import Pace
-from rowferry.errors import SelectTooLong, TableStopped
+from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
 from rowferry.mysql_source import SourceServer, executed_gtid_set, query
 from rowferry.position import BinlogPosition
 from rowferry.raw_rows import select_columns
@@ -24,6 +25,7 @@ from rowferry.text_columns import RawColumns
 from rowferry.touched import Settled, SettledPosition, SettledSet, SettledTime
 
 MIN_RANGE_ROWS: Final = 50_000
+_WHOLE: Final = re.compile(rb"-?[0-9]+")
 _INTEGERS: Final = frozenset({"tinyint", "smallint", "mediumint", "int", "bigint"})
 _ROWS: Final = "SELECT TABLE_NAME, TABLE_ROWS FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 
@@ -71,14 +73,15 @@ def table_sizes(rows: Connection[Any], database: str) -> dict[str, int]:
 def plan_ranges(rows: Connection[Any], table: TableSchema, size: int, most: int) -> tuple[KeyRange, ...]:
     """Up to `most` ranges that hold every key together; several only if an integer leads the key.
 
-    Bounds are cut out of the least and the greatest number, which the key's index knows.
+    Bounds are cut out of the least and the greatest number, which the key's index knows; they are no numbers
+    if the key has just got another type.
     """
     count = min(most, size // MIN_RANGE_ROWS)
     lead = table.column(table.key[0]) if table.key else None
     if count < 2 or lead is None or lead.type.base not in _INTEGERS:
         return (KeyRange(),)
     [(least, greatest)] = query(rows, key_bounds_select(table))
-    if least is None:
+    if not (_WHOLE.fullmatch(least or b"") and _WHOLE.fullmatch(greatest)):
         return (KeyRange(),)
     low, high = int(least), int(greatest)
     cuts = sorted({low + (high - low) * n // count for n in range(1, count)} - {high})
@@ -106,8 +109,17 @@ def read_chunk(
         pace.too_long(asked)
         raise
     pace.took(time.monotonic() - started, asked, len(found))
+    _require_keys(table, found)
     key = encode_key(key_values(table, found[-1])) if len(found) else None
     return Rows(found.first_columns(len(table.columns)), key, len(found) < asked)
+
+
+def _require_keys(table: TableSchema, found: RawColumns) -> None:
+    """Raise SchemaMoved if what is the key can be NULL now, or is a number no longer."""
+    keys = [i for i, column in enumerate(table.columns) if column.name in table.key]
+    moved = any(found.columns[i].null_count for i in keys)
+    if moved or (len(found) and not can_follow(table, key_values(table, found[-1]))):
+        raise SchemaMoved("copy", f"table {table.id}", reason="what was its key is none any more")
 
 
 def too_many_rows(table: TableSchema, most: int) -> TableStopped:

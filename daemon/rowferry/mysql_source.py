@@ -37,7 +37,8 @@ _ACCESS_DENIED: Final = frozenset({1044, 1045, 1142, 1143, 1227, 1370, 1698})
 _WHO: Final = frozenset({1045, 1698})
 _GRANT: Final = "`rowferry check` prints the GRANT"
 _NO_DATABASE: Final = 1049
-_SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176, 1412})
+_SCHEMA_MOVED: Final = frozenset({1054, 1146, 1176, 1300, 1412, 1525, 3854})
+"""No such column, table or index; or a key of before can be none of the column's type or character set."""
 _TOO_LONG: Final = frozenset({1969, 3024})
 _UNREADABLE: Final = frozenset({1030, 1033, 1034, 1035, 1194, 1195, 1812, 1932})
 

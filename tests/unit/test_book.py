@@ -190,6 +190,24 @@ def test_each_copy_has_a_number_of_its_own() -> None:
     assert book.captured(PATIENT.id) is None
 
 
+@pytest.mark.parametrize(
+    ("status", "after", "changes"),
+    [
+        (STREAMING, WIDER, True),
+        (STREAMING, PATIENT, False),
+        (COPYING, replace(PATIENT, engine="Aria"), False),
+    ],
+)
+def test_rows_read_before_a_change_in_place_are_told_from_later_ones(
+    status: TableStatus, after: TableSchema, changes: bool
+) -> None:
+    """A repair may have read them by the layout before; a copy goes on through what leaves its rows alone."""
+    book = TableBook(DATASET, {PATIENT.id: record(status)})
+    before = book.next_generation(PATIENT.id)
+    book.accept(Decision(record(status, after), ()))
+    assert (book.generation(PATIENT.id) > before) is changes
+
+
 def test_a_destination_s_name_leads_to_the_captured_table() -> None:
     """Another table may have had the name before, or want it too, in any order."""
     even, odd = table(name="even"), replace(table(name="odd"), target="even")
