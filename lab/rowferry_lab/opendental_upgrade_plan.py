@@ -24,6 +24,7 @@ DRAWN_CHANGES: Final = 340
 REBUILT: Final = "sheetfield"
 REBUILT_ROWS: Final = 60_000
 _RANGE_ROWS: Final = 2_500
+_BEFORE_REBUILD: Final = 20  # steps: early, when whoever follows them is not behind yet
 
 # Their changes are written down as the everyday tables' are.
 _WRITTEN_DOWN: Final = ("sheetfield", "famaging", "dashboardar")
@@ -49,8 +50,8 @@ def plan(seed: int = DEFAULT_SEED) -> tuple[Step, ...]:
     drawn = [step for number in range(DRAWN_CHANGES) for step in planner.draw(number)]
     everyday = [one(text) for text in EVERYDAY.strip().splitlines()]
     merged = list(_merged(drawn, everyday))
-    middle = len(merged) // 2
-    return (*merged[:middle], *_rebuild(random.Random(seed)), *merged[middle:])
+    rebuild = _rebuild(random.Random(seed))
+    return (*merged[:_BEFORE_REBUILD], *rebuild, *merged[_BEFORE_REBUILD:])
 
 
 def _merged(many: list[Step], few: list[Step]) -> Iterator[Step]:

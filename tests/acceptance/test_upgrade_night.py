@@ -19,7 +19,7 @@ from tests.acceptance.harness import Daemon, Ferry, wait_until
 
 TRAFFIC = 60.0  # statements a second
 STEPS = 30.0  # of the upgrade, a second
-COPIES = 5.0  # ranges of the rebuilt table that are copied back, a second
+COPIES = 2.0  # ranges of the rebuilt table that are copied back, a second
 # Of columns that the upgrade widens: a tinyint to an int, a date to a datetime, a varchar. They keep their
 # types, since Postgres changes none that a view has; the office writes nothing that does not fit.
 VIEWS = {
