@@ -24,6 +24,7 @@ from rowferry.checkpoint import (
 from rowferry.destination import Session
 from rowferry.errors import LoadFailed, RowferryError, SchemaMoved, TableStopped
 from rowferry.judging import Difference, Judgement, Key, Kind, Reading
+from rowferry.layout_changes import same_layout
 from rowferry.mysql_source import SourceServer, head_position
 from rowferry.quarantine import key_hash, read_hashes
 from rowferry.resync import unknown_table
@@ -173,7 +174,7 @@ class Verifier:
         found = {}
         for name, result in ended.items():
             before, after = records[name], now.get(name)
-            same = after is not None and (after.status, after.table) == (before.status, before.table)
+            same = after is not None and after.status is before.status and _alike(before.table, after.table)
             moved = TableResult(name, problem="its layout or its state changed meanwhile")
             found[name] = result if same or result.problem else moved
         return found
@@ -288,3 +289,9 @@ def require_copy(session: Session, dataset: str) -> None:
         raise RowferryError(
             "verify", f"dataset {dataset}", reason="nothing was copied yet", hint=NOTHING_COPIED
         )
+
+
+def _alike(one: TableSchema, other: TableSchema) -> bool:
+    """Whether the same rows are the same values by both, whatever engine, indexes and order of columns."""
+    kept = ({c.name: c.kept for c in table.columns} for table in (one, other))
+    return same_layout(one, other) and next(kept) == next(kept)
