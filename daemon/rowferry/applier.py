@@ -44,7 +44,10 @@ class Loads(Protocol):
         """Get ready, which takes a second."""
 
     def load(self, request: LoadRequest, tables: list[TableSchema]) -> LoadReceipt:
-        """Load a request; tables: all layouts, published first if they changed."""
+        """Load a request; tables: all layouts, published first if they changed and it is time."""
+
+    def publish(self, tables: list[TableSchema]) -> None:
+        """Publish all layouts, if they changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,6 +248,7 @@ class Attempt:
         else:
             self.monitor.applied(position)
         self._prune()
+        self._loader.publish(self.book.schemas())
         if time.monotonic() - self._timers.quarantine >= QUARANTINE_SECONDS:
             self._timers.quarantine = time.monotonic()
             self.applier.quarantine.reload()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import threading
-from typing import TYPE_CHECKING, cast
+import time
+from typing import TYPE_CHECKING, Final, cast
 
 from rowferry.changes import LoadReceipt, LoadRequest
 from rowferry.destination import url_with_password
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from rowferry.load import Loader
 
 
+PUBLISH_SECONDS: Final = 5.0
+"""While layouts go on changing, dlt is told of them no more often."""
+
+
 class LazyLoader:
     """A loader for the life of the process."""
 
@@ -23,16 +28,28 @@ class LazyLoader:
         self._settings = settings
         self._making = threading.Lock()
         self._loader: Loader | None = None
+        self._published: list[TableSchema] | None = None
+        self._published_at = 0.0
 
     def warm(self) -> None:
         """Make the loader now; in any thread."""
         self._get()
 
     def load(self, request: LoadRequest, tables: list[TableSchema]) -> LoadReceipt:
-        """Publish the layouts if they changed, then load. Raises what `Loader.load` raises."""
-        loader = self._get()
-        loader.publish_schema(tables)
-        return loader.load(request)
+        """Publish the layouts if they changed and it is time, then load. Raises what `Loader.load` raises."""
+        if self._published is None or time.monotonic() - self._published_at >= PUBLISH_SECONDS:
+            self._publish(tables)
+        return self._get().load(request)
+
+    def publish(self, tables: list[TableSchema]) -> None:
+        """Tell dlt of layouts that changed since the last load. Raises what `Loader.publish_schema` raises."""
+        if self._published is not None:
+            self._publish(tables)
+
+    def _publish(self, tables: list[TableSchema]) -> None:
+        if tables != self._published:
+            self._get().publish_schema(tables)
+            self._published, self._published_at = tables, time.monotonic()
 
     def close(self) -> None:
         """Close the loader's connection."""

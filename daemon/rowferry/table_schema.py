@@ -134,6 +134,8 @@ class TableSchema:
 
     def as_destination(self) -> TableSchema:
         """The table as the destination knows it: its own and its columns' names are those there."""
+        if not self.target and not any(c.target for c in self.columns):
+            return self
         names = {c.name: c.there for c in self.columns}
         return replace(
             self,

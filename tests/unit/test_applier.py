@@ -74,6 +74,9 @@ class Loader:
     def warm(self) -> None:
         """It is ready."""
 
+    def publish(self, _: list[TableSchema]) -> None:
+        """It is known."""
+
     def load(self, request: LoadRequest, _: list[TableSchema]) -> LoadReceipt:
         """Load."""
         self.requests.append(request)
