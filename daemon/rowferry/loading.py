@@ -42,7 +42,7 @@ class LazyLoader:
         return self._get().load(request)
 
     def publish(self, tables: list[TableSchema]) -> None:
-        """Tell dlt of layouts that changed since the last load. Raises what `Loader.publish_schema` raises."""
+        """Tell dlt of layouts that changed since the last load. Raises what `publish_schema` raises."""
         if self._published is not None:
             self._publish(tables)
 
