@@ -34,7 +34,8 @@ class Decision:
 
     made: whether its destination table is new. policy: that of a column that stopped the table; "" as a rule.
     until: of a doubtful table, the head of the binlog up to which its rows are discarded. delay: seconds
-    before its layout is looked up. check: what the record must have become later on.
+    before its layout is looked up. check: what the record must have become later on. asked: whether a person
+    wants the table copied whatever has changed.
     """
 
     record: TableRecord
@@ -46,6 +47,7 @@ class Decision:
     until: BinlogPosition | None = None
     delay: float = 0.0
     check: Check | None = None
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -53,11 +55,13 @@ class Doubt:
     """A table whose layout is not known: its rows are discarded. Times are monotonic seconds.
 
     until: the stream must have passed this before the layout is looked up, not before the time not_before.
+    asked: whether a person wants the table copied whatever has changed.
     """
 
     until: BinlogPosition
     since: float
     not_before: float = 0.0
+    asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ class TableBook:
             self.checks[table] = decision.check
         if decision.until is not None:
             self._doubt(table, decision.until, decision.delay)
+            self.doubts[table].asked |= decision.asked
         before = self.records.get(table)
         self.records[table] = decision.record
         if decision.until is None:

@@ -203,7 +203,11 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
 def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
     if options.plan is not None:
         return _schema_plan(settings, options)
-    if options.tables[:1] == ["apply"] and len(options.tables) > 1:
+    if options.tables == ["apply"]:
+        raise UsageError(
+            "apply schema changes", reason="name the tables; `rowferry status` shows which are held"
+        )
+    if options.tables[:1] == ["apply"]:
         return apply_changes(settings, options.tables[1:])
     found = look(settings, options.tables)
     print(as_json(found) if options.json else render(found))

@@ -16,7 +16,7 @@ from pymysql.connections import Connection
 from rowferry.batch import KeyRange
 from rowferry.chunk_sql import can_follow, chunk_select, encode_key, key_bounds_select, key_values
 from rowferry.copy_pace import Pace
-from rowferry.errors import SchemaMoved, SelectTooLong, TableStopped
+from rowferry.errors import ConfigurationError, SchemaMoved, SelectTooLong, TableStopped
 from rowferry.mysql_source import SourceServer, executed_gtid_set, query
 from rowferry.position import BinlogPosition
 from rowferry.raw_rows import select_columns
@@ -150,6 +150,9 @@ def select(table: TableSchema, sql: str, rows: Connection[Any]) -> RawColumns:
     """
     try:
         found = select_columns(rows, sql)
+    except ConfigurationError as error:
+        hint = f"Give the account SELECT on it, then run `rowferry resync {table.id.name}`"
+        raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None
     except TableStopped as error:
         hint = f"Run REPAIR TABLE in the source, then `rowferry resync {table.id.name}`"
         raise TableStopped("copy", f"table {table.id}", reason=error.reason, hint=hint) from None

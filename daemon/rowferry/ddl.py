@@ -92,6 +92,17 @@ _WRAPPED_DDL: Final = re.compile(rf"\ASET{_GAP}STATEMENT\b", re.I | re.S)
 _DROP_DATABASE: Final = re.compile(
     rf"\A(?:DROP|CREATE{_GAP}OR{_GAP}REPLACE){_GAP}(?:DATABASE|SCHEMA)\b", re.I | re.S
 )
+_TABLES: Final = rf"(?:{_GAP}(?:TEMPORARY|IF|EXISTS))*{_GAP}TABLES?\b"
+_GISTS: Final = (
+    (re.compile(rf"\ADROP{_TABLES}", re.I | re.S), "tables are dropped"),
+    (re.compile(rf"\ARENAME{_TABLES}", re.I | re.S), "tables are renamed"),
+    (re.compile(rf"\ACREATE(?:{_GAP}OR{_GAP}REPLACE)?{_TABLES}", re.I | re.S), "a table is made"),
+)
+_CREATE_TABLE: Final = re.compile(
+    rf"\ACREATE(?:{_GAP}OR{_GAP}REPLACE)?{_GAP}TABLE(?:{_GAP}IF{_GAP}NOT{_GAP}EXISTS)?{_GAP}"
+    r"(`(?:[^`]|``)+`|[\w$]+)(?:\s*\.\s*(`(?:[^`]|``)+`|[\w$]+))?(?![\w$`.])",
+    re.I | re.S,
+)
 _DASHES: Final = re.compile(r"--(?!\s|\Z)")
 
 
@@ -118,7 +129,17 @@ def classify(statement: str) -> StatementInfo:
 def effect(statement: str) -> DdlEffect:
     """Which tables a DDL statement may touch."""
     text = plain(statement)
+    if made := _CREATE_TABLE.match(text):  # what it is made from is only read
+        parts = (part for part in made.groups() if part)
+        return DdlEffect(frozenset(p.strip("`").replace("``", "`").lower() for p in parts))
     return DdlEffect(names_in(text), bool(_DROP_DATABASE.match(text)), statement.lower())
+
+
+def gist(statement: str) -> str:
+    """In words what a statement does whose effect is not certain."""
+    text = plain(statement)
+    found = (words for form, words in _GISTS if form.match(text))
+    return next(found, "the effect of the statement is not certain")
 
 
 def names_written(statement: str) -> frozenset[str] | None:

@@ -41,6 +41,7 @@ OWNER_PREFIX: Final = "Copied by Rowferry from "
 SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 LOCK_PATIENCE_SECONDS: Final = 2.0
 LOCK_TIMEOUT: Final = "55P03"
+NO_PRIVILEGE: Final = "42501"
 _DDL_PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
 """So long DDL waits for a table that is in use; as long, those who come later wait behind it."""
 _REFUSALS: Final = {
@@ -200,7 +201,7 @@ def _refusal_of(session: Session, group: Sequence[Statement]) -> str:
             for statement in group:
                 run(session, statement)
     except psycopg.Error as error:
-        if not _is_of_object(error) and error.sqlstate != LOCK_TIMEOUT:
+        if not _is_of_object(error) and error.sqlstate not in (LOCK_TIMEOUT, NO_PRIVILEGE):
             raise
         return error.sqlstate or ""
     return ""

@@ -18,10 +18,18 @@ from rowferry.batch_queue import TableFault
 from rowferry.book import Check, Decision, TableBook, adopt, stop
 from rowferry.changes import SchemaChange, Statement
 from rowferry.checkpoint import TableRecord, TableStatus, save_table
-from rowferry.ddl import DdlEffect, effect
+from rowferry.ddl import DdlEffect, effect, gist
 from rowferry.destination import Session
 from rowferry.evolve import evolve
-from rowferry.layout_changes import LOCKED_SECONDS, doubt, dropped, hold, in_place, same_layout
+from rowferry.layout_changes import (
+    LOCKED_SECONDS,
+    doubt,
+    dropped,
+    hold,
+    in_place,
+    same_layout,
+    without_dropped,
+)
 from rowferry.position import BinlogPosition
 from rowferry.schema_log import WAITING, note_change, settle_changes
 from rowferry.settings import SchemaSettings
@@ -90,7 +98,8 @@ class SchemaFollower:
         found = self._view.catalogue(touches)
         head = self._view.head()
         known = {t for t in self._book.records if touches(t.name)}
-        made = [self._one(t, found.get(t), certain, head, load_id) for t in sorted(known | set(found))]
+        sure = certain or gist(change.statement)
+        made = [self._one(t, found.get(t), sure, head, load_id) for t in sorted(known | set(found))]
         return [verdict for verdict in made if verdict is not None]
 
     def notes(
@@ -101,7 +110,8 @@ class SchemaFollower:
         found = []
         for verdict in verdicts:
             decision = became.get(verdict.table)
-            result, why = ("done", verdict.why) if decision is None else _result(decision)
+            idle = "held" if verdict.what == "hold" else "done"
+            result, why = (idle, verdict.why) if decision is None else _result(decision)
             what = "stop" if decision is not None and result == "stopped" else verdict.what
             if verdict.table in self._book.doubts:
                 result = WAITING
@@ -127,8 +137,9 @@ class SchemaFollower:
         now = self._view.catalogue(lambda name: name == table.name).get(table)
         if now is None:
             return None
-        record = TableRecord(now, TableStatus.COPYING)
-        return doubt(self._book.dataset, record, self._view.head(), load_id, "it was asked for")
+        record = self._book.records.get(table) or TableRecord(now, TableStatus.COPYING)
+        made = doubt(self._book.dataset, record, self._view.head(), load_id, "it was asked for")
+        return replace(made, asked=True)
 
     def due(self, position: BinlogPosition) -> tuple[TableId, ...]:
         """Doubtful tables whose layout can be looked up now. position: everything up to there is applied."""
@@ -177,10 +188,11 @@ class SchemaFollower:
         self,
         table: TableId,
         now: TableSchema | None,
-        certain: TableChange | None,
+        certain: TableChange | str,
         head: BinlogPosition,
         load_id: str,
     ) -> Verdict | None:
+        """certain: the statement as a change of this table, or why its effect is not certain."""
         record, dataset = self._book.records.get(table), self._book.dataset
         if record is None:
             if now is None:
@@ -188,15 +200,14 @@ class SchemaFollower:
             fresh = TableRecord(now, TableStatus.COPYING)
             return Verdict(table, "copy", "", doubt(dataset, fresh, head, load_id, "new table"))
         if record.status in (TableStatus.STOPPED, TableStatus.HELD) and now is not None:
-            return Verdict(table, "nothing", f"the table is {record.status.value}")
+            what = "hold" if record.status is TableStatus.HELD else "nothing"
+            return Verdict(table, what, f"the table is {record.status.value}")
         if record.status is TableStatus.DROPPED and now is None:
-            return None
+            return Verdict(table, "nothing", "the table is dropped already")
         if (waiting := self._book.doubts.get(table)) is not None:
             waiting.until = head
             return Verdict(table, "copy", "it waits to be copied anyway")
-        made = (
-            self._made_in_place(record, now, certain) if certain is not None else "its effect is not certain"
-        )
+        made = certain if isinstance(certain, str) else self._made_in_place(record, now, certain)
         if isinstance(made, str):
             return Verdict(table, "copy", "", doubt(dataset, record, head, load_id, made))
         return self._checked(made, record, now, head)
@@ -244,15 +255,20 @@ class SchemaFollower:
         return Verdict(table, "in place", made.reason, made)
 
     def _settled(self, record: TableRecord, now: TableSchema | None, load_id: str) -> Decision | None:
-        dataset, rules = self._book.dataset, self._rules
+        dataset, rules, table = self._book.dataset, self._rules, record.table.id
         if now is None:
-            standing = read_table(self._session, dataset, record.table.there)
-            drop = rules.dropped_tables == "drop" and self._view.is_gone(record.table.id)
-            return dropped(dataset, record, standing, drop=drop)
+            standing, gone = read_table(self._session, dataset, record.table.there), self._view.is_gone(table)
+            drop = rules.dropped_tables == "drop" and rules.changes != "hold"
+            return dropped(dataset, record, standing, gone=gone, drop=drop)
         change = diff(record.table, now)
-        if rules.changes == "hold" and not change.empty:
+        if rules.changes == "hold" and not change.empty and not self._book.doubts[table].asked:
             return hold(dataset, record, change.describe())
-        return adopt(dataset, now, read_table(self._session, dataset, now.there), load_id)
+        standing = read_table(self._session, dataset, now.there)
+        made = adopt(dataset, now, standing, load_id)
+        if made.copy and rules.dropped_columns == "drop":
+            dropping = without_dropped(dataset, record.table, now, standing)
+            made = replace(made, statements=(*dropping, *made.statements))
+        return made
 
     def _rebuilt(self, tables: Collection[TableId]) -> set[TableId]:
         """Those that are being rebuilt under another name at this moment."""

@@ -18,6 +18,7 @@ from rowferry.destination import (
     LOAD_ID,
     LOADED_AT,
     LOCK_TIMEOUT,
+    NO_PRIVILEGE,
     Session,
     columns_of,
     ddl,
@@ -53,7 +54,8 @@ def doubt(dataset: str, record: TableRecord, until: BinlogPosition, load_id: str
 
     load_id: the last one in use.
     """
-    doubtful = replace(record, status=TableStatus.COPYING, copy=CopyProgress(began=load_id), error="")
+    error = f"waits to be copied: {reason}"
+    doubtful = replace(record, status=TableStatus.COPYING, copy=CopyProgress(began=load_id), error=error)
     return Decision(doubtful, (save_table(dataset, doubtful),), reason=reason, until=until)
 
 
@@ -64,19 +66,23 @@ def hold(dataset: str, record: TableRecord, reason: str) -> Decision:
     return Decision(held, (save_table(dataset, held),), reason=reason)
 
 
-def dropped(dataset: str, record: TableRecord, standing: Standing, *, drop: bool) -> Decision | None:
-    """The source has the table no more. drop: whether its copy goes, too, if nothing depends on it."""
+def dropped(
+    dataset: str, record: TableRecord, standing: Standing, *, gone: bool, drop: bool
+) -> Decision | None:
+    """The account sees the table no more. gone: surely not there. drop: whether its copy goes, too."""
     if record.status is TableStatus.DROPPED:
         return None
     error, statements = "dropped or renamed at the source; its last rows are kept", list[Statement]()
-    if drop and standing.columns:
+    if not gone:
+        error = "the account may not read it at the source, if it is still there; its last rows are kept"
+    if gone and drop and standing.columns:
         if uses := sorted({use for uses in standing.blockers.values() for use in uses}):
             error = f"{error}, since this depends on them: {', '.join(uses)}"
         elif standing.owner == str(record.table.id):
             error = "dropped or renamed at the source, and here"
             statements = [ddl(f"DROP TABLE {name(dataset, record.table.there)}")]
-    gone = replace(record, status=TableStatus.DROPPED, error=error)
-    return Decision(gone, (*statements, save_table(dataset, gone)), reason=error)
+    kept = replace(record, status=TableStatus.DROPPED, error=error)
+    return Decision(kept, (*statements, save_table(dataset, kept)), reason=error)
 
 
 def in_place(
@@ -102,23 +108,45 @@ def in_place(
     for filled in after.added:
         statements += _add(there, filled.column.there, kinds[filled.column.there], filled.value)
     statements += fit.statements
-    statements += _drop(there, record.table, after, standing) if drop_columns else []
+    if drop_columns:
+        gone = [c.there for c in record.table.columns if c.name in after.dropped]
+        statements += _drop(there, [c for c in gone if c not in standing.blockers])
     changed = replace(record, table=fit.table)
-    return Decision(
-        changed, (*statements, save_table(dataset, changed)), reason=describe(record.table, after)
-    )
+    told = describe(record.table, after, fit.table, standing, drop_columns)
+    return Decision(changed, (*statements, save_table(dataset, changed)), reason=told)
 
 
-def describe(before: TableSchema, after: Evolution) -> str:
-    """What changes, in words; names and types only."""
+def describe(
+    before: TableSchema, after: Evolution, fitted: TableSchema, standing: Standing, drop: bool
+) -> str:
+    """What changes, in words; names and types only. fitted: with the types that Postgres keeps."""
     parts = ["emptied"] if after.truncated else []
     parts += [f"column {f.column.name} added" for f in after.added]
     parts += [f"column {old} renamed to {new}" for old, new in after.renamed]
     parts += [SchemaDiff(changed=(pair,)).describe() for pair in after.retyped]
-    parts += [f"column {gone} dropped" for gone in after.dropped]
+    for column in fitted.columns:
+        known = after.table.column(column.name)
+        if column.kept and known is not None and (known, column) != (before.column(column.name), known):
+            uses = standing.blockers.get(column.there, ())
+            why = f", since this depends on it: {', '.join(uses)}" if uses else ", which holds every value"
+            parts.append(f"column {column.there} keeps {column.kept} in Postgres{why}")
+    for gone in [c for c in before.columns if c.name in after.dropped]:
+        goes = drop and gone.there not in standing.blockers
+        parts.append(
+            f"column {gone.name} dropped" + ("" if goes else ", and kept in Postgres with its last values")
+        )
     if before.engine != after.table.engine:
         parts.append(f"engine {after.table.engine}")
     return ", ".join(parts) or "its columns and rows stay the same"
+
+
+def without_dropped(
+    dataset: str, before: TableSchema, now: TableSchema, standing: Standing
+) -> list[Statement]:
+    """What drops the columns that the source dropped, if nothing in Postgres depends on them."""
+    left = {c.there for c in now.columns}
+    gone = [c.there for c in before.columns if c.there not in left and c.there in standing.columns]
+    return _drop(name(dataset, now.there), [c for c in gone if c not in standing.blockers])
 
 
 def _unexpected(before: TableSchema, after: Evolution, standing: Standing) -> str:
@@ -166,10 +194,8 @@ def _renamed(before: TableSchema, after: Evolution, standing: Standing) -> Stand
     )
 
 
-def _drop(there: str, before: TableSchema, after: Evolution, standing: Standing) -> list[Statement]:
-    """Dropped columns on which nothing depends."""
-    gone = [c.there for c in before.columns if c.name in after.dropped]
-    return [ddl(f"ALTER TABLE {there} DROP COLUMN {name(c)}") for c in gone if c not in standing.blockers]
+def _drop(there: str, columns: Sequence[str]) -> list[Statement]:
+    return [ddl(f"ALTER TABLE {there} DROP COLUMN {name(c)}") for c in columns]
 
 
 def commit(
@@ -202,6 +228,13 @@ def commit(
 
 
 def _refused(table: TableSchema, state: str) -> TableStopped:
+    if state == NO_PRIVILEGE:
+        return TableStopped(
+            "change the destination table",
+            f"table {table.id}",
+            reason=f'"{table.there}" in Postgres belongs to another account (SQLSTATE {state})',
+            hint=f"Make this account its owner there, then run `rowferry resync {table.id.name}`",
+        )
     return TableStopped(
         "make the destination table",
         f"table {table.id}",

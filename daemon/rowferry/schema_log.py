@@ -17,6 +17,7 @@ KEPT_DAYS: Final = 730
 MAX_STATEMENT: Final = 20_000
 """Characters of a statement that are kept."""
 WAITING: Final = "waiting"
+HELD: Final = "held"
 _SECRET: Final = re.compile(
     r"\b(CONNECTION|PASSWORD|IDENTIFIED\s+(?:BY|WITH|AS|VIA))(\s*=?\s*)"
     r"('(?:[^'\\]|\\.|'')*'?|\"(?:[^\"\\]|\\.|\"\")*\"?)",
@@ -62,8 +63,9 @@ def settle_changes(dataset: str, table: str, result: str) -> Statement:
     """The statements after which the table waited: what it came to; `seconds`: how long it waited."""
     return Statement(
         f"UPDATE {name(dataset, TABLE)} SET result = %s,"
-        " seconds = extract(epoch FROM clock_timestamp() - decided_at) WHERE table_name = %s AND result = %s",
-        [result, table, WAITING],
+        " seconds = extract(epoch FROM clock_timestamp() - decided_at)"
+        " WHERE table_name = %s AND result = ANY(%s)",
+        [result, table, [WAITING, HELD]],
     )
 
 

@@ -7,6 +7,7 @@ it has not seen, so a column's character set is taken to be utf8mb4 where the st
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
@@ -15,19 +16,71 @@ from typing import Final
 from rowferry.alterations import TableChange, read_change
 from rowferry.book import Decision
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, read_tables
-from rowferry.ddl import DdlEffect, StatementKind, classify, effect, split_statements
+from rowferry.ddl import DdlEffect, StatementKind, classify, effect, gist, plain, split_statements
 from rowferry.destination import LOAD_ID, LOADED_AT, Session, columns_of, connect
 from rowferry.errors import RowferryError, TableStopped, UsageError
 from rowferry.evolve import evolve
 from rowferry.layout_changes import in_place
+from rowferry.schema_log import shown
 from rowferry.settings import Settings
 from rowferry.standing import Standing, StandingColumn, read_table
 from rowferry.table_schema import TableId
 
 _METADATA: Final = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
+_BODY: Final = re.compile(
+    r"CREATE\b.*\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b.*\bBEGIN\b", re.I | re.S
+)
+_VERBS: Final = frozenset(
+    [
+        "ALTER",
+        "ANALYZE",
+        "CACHE",
+        "CALL",
+        "CHECK",
+        "COMMIT",
+        "CREATE",
+        "DEALLOCATE",
+        "DELETE",
+        "DO",
+        "DROP",
+        "EXECUTE",
+        "FLUSH",
+        "GRANT",
+        "HANDLER",
+        "INSERT",
+        "INSTALL",
+        "KILL",
+        "LOAD",
+        "LOCK",
+        "OPTIMIZE",
+        "PREPARE",
+        "PURGE",
+        "RENAME",
+        "REPAIR",
+        "REPLACE",
+        "RESET",
+        "REVOKE",
+        "ROLLBACK",
+        "SAVEPOINT",
+        "SELECT",
+        "SET",
+        "SHOW",
+        "START",
+        "TABLE",
+        "TRUNCATE",
+        "UNINSTALL",
+        "UNLOCK",
+        "UPDATE",
+        "USE",
+        "VALUES",
+        "WITH",
+        "XA",
+    ]
+)
 _WORDS: Final = {
     "in place": "in place, the table streams on",
     "copy": "copied again, in place",
+    "look": "looked up afterwards: copied again if the source has it, else",
     "hold": "waits for `rowferry schema apply`",
     "stop": "stops",
     "nothing": "nothing changes",
@@ -47,15 +100,30 @@ class Step:
 
 def plan(settings: Settings, text: str) -> list[Step]:
     """What the statements would do, one after the other. Raises UsageError for a text that is no SQL."""
-    statements = split_statements(text)
+    statements = split_statements(text.removeprefix("\ufeff"))
     if not statements:
-        raise UsageError("plan", reason="there is no statement that can be read")
+        raise UsageError("plan", reason="there is no statement, or a quotation mark that is not closed")
+    for number, statement in enumerate(statements, 1):
+        _require_sql(number, statement)
     dataset = settings.destination.dataset
     with closing(connect(settings.destination)) as session:
         if not has_copy(session, dataset):
             raise RowferryError("plan", f"dataset {dataset}", reason="nothing was copied yet")
         planner = _Planner(settings, session)
         return [step for statement in statements for step in planner.steps(statement)]
+
+
+def _require_sql(number: int, statement: str) -> None:
+    """Raise UsageError for what is no statement of SQL, or one that only a DELIMITER holds together."""
+    text = plain(statement)
+    word = text.split(None, 1)[0].strip("(").upper() if text else ""
+    if word in ("DELIMITER", "BEGIN", "END", "DECLARE") or _BODY.match(text):
+        reason = f"statement {number} has a body of several statements, or a DELIMITER"
+        raise UsageError("plan", reason=reason, hint="Leave procedures, triggers and events out")
+    if word and word not in _VERBS:
+        raise UsageError(
+            "plan", reason=f"statement {number} is none of SQL", hint="For a file: --plan - < FILE"
+        )
 
 
 class _Planner:
@@ -84,14 +152,24 @@ class _Planner:
         for record in touched:
             yield self._step(statement, record, read)
         if not touched:
-            yield Step(statement, "", "nothing", "it names no table that is copied; a new one is copied")
+            yield Step(statement, "", "nothing", self._unknown(read))
+
+    def _unknown(self, read: TableChange | None) -> str:
+        """Why a statement touches no table that is copied."""
+        if read is None:
+            return "it names no table that is copied; a new one is copied"
+        near = [t.name for t in self._records if t.name.lower() == read.table.lower()]
+        return f"no table {read.table} is copied" + (f"; did you mean {near[0]}?" if near else "")
 
     def _step(self, statement: str, record: TableRecord, read: TableChange | None) -> Step:
         table = record.table.id
-        if record.status in (TableStatus.STOPPED, TableStatus.HELD, TableStatus.DROPPED):
+        goes = read is None and gist(statement) in ("tables are dropped", "tables are renamed")
+        if goes and record.status is not TableStatus.DROPPED:
+            return self._looked_up(statement, record)
+        if record.status in (TableStatus.STOPPED, TableStatus.HELD, TableStatus.DROPPED) and not goes:
             return Step(statement, table.name, "nothing", f"the table is {record.status.value}")
         if read is None:
-            return self._uncertain(statement, record, "its effect is not certain")
+            return self._uncertain(statement, record, gist(statement))
         after = evolve(read, record.table, None)
         if isinstance(after, str):
             return self._uncertain(statement, record, after)
@@ -108,6 +186,11 @@ class _Planner:
         self._standing[table] = _left_standing(standing, made)
         sql = tuple(s.text for s in made.statements if not s.parameters)
         return Step(statement, table.name, "in place", made.reason, sql)
+
+    def _looked_up(self, statement: str, record: TableRecord) -> Step:
+        drop = self._rules.dropped_tables == "drop" and self._rules.changes != "hold"
+        fate = "dropped here, too, unless something depends on it" if drop else "its last rows are kept"
+        return Step(statement, record.table.id.name, "look", fate)
 
     def _uncertain(self, statement: str, record: TableRecord, why: str) -> Step:
         what = "hold" if self._rules.changes == "hold" else "copy"
@@ -138,7 +221,8 @@ def _printed(kind: str) -> str:
 
 def plan_as_json(steps: list[Step]) -> str:
     """For programs; the field names are fixed."""
-    return json.dumps([asdict(step) for step in steps], indent=2, ensure_ascii=False)
+    hidden = [replace(step, statement=shown(step.statement)) for step in steps]
+    return json.dumps([asdict(step) for step in hidden], indent=2, ensure_ascii=False)
 
 
 def render_plan(steps: list[Step]) -> str:
@@ -147,7 +231,7 @@ def render_plan(steps: list[Step]) -> str:
     last = ""
     for step in steps:
         if step.statement is not last:
-            lines += ["", *(f"-- {line}" for line in step.statement.splitlines())]
+            lines += ["", *(f"-- {line}" for line in shown(step.statement).splitlines())]
         last = step.statement
         table = f"{step.table}: " if step.table else ""
         lines.append(f"--   -> {table}{_WORDS[step.what]} ({step.why})".replace("\n", " "))

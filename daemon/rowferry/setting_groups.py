@@ -196,8 +196,8 @@ class SchemaSettings(_Group):
         default="keep", description="what becomes of a table that the source dropped"
     )
     rebuild_names: Globs = Field(
-        default=("tempConv_{table}[0-9]*",),
-        description="while the source has such a table, {table} is being rebuilt, and keeps its rows here",
+        default=("tempConv_{table}", "tempConv_{table}[0-9]*"),
+        description="globs; while the source has such a table, {table} is rebuilt, and keeps its rows here",
     )
     rebuild_seconds: float = Field(default=3600.0, ge=0, description="how long a rebuild is waited for")
 

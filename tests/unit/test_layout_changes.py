@@ -186,7 +186,7 @@ def test_a_held_table_waits_and_says_for_what() -> None:
 @pytest.mark.parametrize("drop", [True, False])
 def test_a_dropped_table_keeps_its_rows_or_goes(drop: bool) -> None:
     """It stays if something depends on it, or if it says that it is somebody else's."""
-    gone = dropped("raw", record(COPYING), standing(), drop=drop)
+    gone = dropped("raw", record(COPYING), standing(), gone=True, drop=drop)
     assert gone is not None
     texts = [s.text for s in gone.statements[:-1]]
     assert texts == (['DROP TABLE "raw"."patient"'] if drop else [])
@@ -194,10 +194,14 @@ def test_a_dropped_table_keeps_its_rows_or_goes(drop: bool) -> None:
     held = standing()
     held.blockers["age"] = ("view public.ages",)
     for stands in (held, replace(standing(), owner=""), Standing()):
-        kept = dropped("raw", record(), stands, drop=drop)
+        kept = dropped("raw", record(), stands, gone=True, drop=drop)
         assert kept is not None
         assert len(kept.statements) == 1
-    assert dropped("raw", record(DROPPED), standing(), drop=drop) is None
+    unseen = dropped("raw", record(), standing(), gone=False, drop=drop)
+    assert unseen is not None
+    assert len(unseen.statements) == 1
+    assert "may not read it" in unseen.record.error
+    assert dropped("raw", record(DROPPED), standing(), gone=True, drop=drop) is None
 
 
 def test_layouts_are_the_same_whatever_the_order_and_engine() -> None:
