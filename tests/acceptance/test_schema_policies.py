@@ -42,6 +42,15 @@ def changes(ferry: Ferry, table: str = "pet") -> list[tuple[str, str]]:
     return [(decision, result) for decision, result in rows]
 
 
+def columns(ferry: Ferry, table: str) -> set[str]:
+    """The columns of a table in Postgres."""
+    rows = ferry.destination.rows(
+        "SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
+        [f"raw.{table}"],
+    )
+    return {name for (name,) in rows}
+
+
 def settled(ferry: Ferry) -> None:
     """Everything is applied, and every table in step."""
     done = ferry.run("status", "--wait-for", "now", "--timeout", "60")
@@ -111,7 +120,7 @@ def test_held_tables_wait_for_a_person(mariadb_ferry: Ferry) -> None:
         follows(ferry, daemon, 5)
         assert ferry.destination.rows("SELECT count(*) FROM raw.pet") == [(3,)]
         assert "rowferry schema apply pet" in ferry.tracked("error", "pet")
-        assert changes(ferry) == [("in place", "done"), ("hold", "held"), ("nothing", "done")]
+        assert changes(ferry) == [("in place", "done"), ("hold", "held"), ("hold", "held")]
         waited = ferry.run("status", "--wait-for", "now", "--timeout", "30", **hold)
         assert (waited.returncode, "schema apply pet" in waited.stderr) == (1, True)
         assert "schema apply pet" in json.dumps(
@@ -120,6 +129,7 @@ def test_held_tables_wait_for_a_person(mariadb_ferry: Ferry) -> None:
         applied = ferry.run("schema", "apply", "pet", **hold)
         assert applied.returncode == 0, applied.stderr
         ferry.assert_equal()
+        assert changes(ferry)[1:] == [("hold", "copied again")] * 2
         ferry.source.run("ALTER TABLE pet DROP PRIMARY KEY, ADD PRIMARY KEY (id, name)")
         daemon.wait_state("pet", "held")
         assert daemon.stop() == 0
@@ -140,16 +150,45 @@ def test_dropped_columns_and_tables_go_if_the_settings_say_so(mariadb_ferry: Fer
         "CREATE VIEW raw.ages AS SELECT id, age FROM raw.pet", "CREATE VIEW raw.v AS SELECT * FROM raw.seen"
     )
     ferry.source.run("ALTER TABLE pet DROP born", "ALTER TABLE pet DROP age", "DROP TABLE extra, seen")
+    ferry.source.run("ALTER TABLE other ADD m int, DROP n, ORDER BY id")
     ferry.catch_up(**drop)
-    columns = ferry.destination.rows(
-        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'raw' AND table_name = 'pet'"
-    )
-    assert {c for (c,) in columns} == {"id", "name", "age", "_loaded_at", "_dlt_load_id"}
+    assert columns(ferry, "pet") == {"id", "name", "age", "_loaded_at", "_dlt_load_id"}
+    assert columns(ferry, "other") == {"id", "m", "_loaded_at", "_dlt_load_id"}
     there = ferry.destination.rows("SELECT to_regclass('raw.extra'), to_regclass('raw.seen')::text")
     assert there == [(None, "raw.seen")]
     assert "view raw.v" in ferry.tracked("error", "seen")
     assert ferry.tracked("state", "extra") == "dropped"
     assert ferry.destination.rows("SELECT count(*) FROM raw.ages") == [(3,)]
+    assert changes(ferry, "other") == [("copy", "copied again")]
+
+
+def test_a_table_of_another_account_stops_alone(mariadb_ferry: Ferry) -> None:
+    """Only its owner may alter it; the others go on, and the error says what to do."""
+    ferry = mariadb_ferry
+    role = f"ferry_{ferry.destination.name}"
+    ferry.destination.run(
+        f'CREATE ROLE "{role}" LOGIN', f'GRANT CREATE ON DATABASE "{ferry.destination.name}" TO "{role}"'
+    )
+    owner, _, place = ferry.destination.url.partition("://")[2].partition("@")
+    ferry.settings["ROWFERRY_DESTINATION__URL"] = f"postgresql://{role}@{place}"
+    ferry.source.run(*CREATE)
+    try:
+        with ferry.daemon() as daemon:
+            daemon.wait_state("pet", "streaming")
+            ferry.destination.run(
+                f'ALTER TABLE raw.pet OWNER TO "{owner}"', f'GRANT ALL ON raw.pet TO "{role}"'
+            )
+            ferry.source.run("ALTER TABLE pet ADD c int")
+            daemon.wait_state("pet", "stopped")
+            assert "belongs to another account" in daemon.table("pet")["error"]
+            follows(ferry, daemon, 8)
+            ferry.destination.run(f'ALTER TABLE raw.pet OWNER TO "{role}"')
+            assert ferry.run("resync", "pet").returncode == 0
+            settled(ferry)
+            ferry.assert_equal()
+            assert daemon.stop() == 0
+    finally:
+        ferry.destination.run(f'DROP OWNED BY "{role}" CASCADE', f'DROP ROLE "{role}"')
 
 
 def test_a_locked_table_lets_the_others_go_on(mariadb_ferry: Ferry) -> None:
