@@ -23,7 +23,7 @@ demo: $(STAMP) ## Show it at work on real servers (KEEP=1 leaves them running un
 	$(BIN)/python -m rowferry_lab.demo $(if $(KEEP),--keep)
 
 test: lint ## Run all checks and tests, on real servers
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder tests
 
 lint: $(STAMP) ## Check style, format and types
 	$(BIN)/ruff check $(SOURCES)

@@ -46,7 +46,7 @@ def _assert_whole(ferry: Ferry) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1])
 def test_days_of_changes_are_replayed(ferry: Ferry, seed: int) -> None:
     """No row is read by today's layout: hardly a table still has the one that its rows were written in."""
     _live(ferry, seed)
