@@ -1,6 +1,6 @@
 """Real servers for the tests, each started when the first test needs it and once for the whole run.
 
-With several workers (`pytest -n 2 --dist loadfile`) each has servers of its own. A server that this machine
+With several workers (`pytest -n 3 --dist loadfile`) each has servers of its own. A server that this machine
 cannot get makes the tests that need it skip, with the reason, and the summary counts them; where all
 servers are required (ROWFERRY_REQUIRE_ALL_SERVERS=1, or CI), those tests fail.
 """

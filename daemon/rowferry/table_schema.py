@@ -217,11 +217,6 @@ class SchemaDiff:
         """Whether rows of both layouts fit the same destination table."""
         return not (self.added or self.dropped or self.changed or self.key_changed or self.renamed)
 
-    @property
-    def only_added(self) -> bool:
-        """Whether columns were added and nothing else."""
-        return bool(self.added) and replace(self, added=()).empty
-
     def describe(self) -> str:
         """The differences in words, names only."""
         parts = [f"column {c.name} added" for c in self.added]
