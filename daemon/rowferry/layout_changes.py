@@ -125,8 +125,8 @@ def describe(
     parts += [f"column {old} renamed to {new}" for old, new in after.renamed]
     parts += [SchemaDiff(changed=(pair,)).describe() for pair in after.retyped]
     for column in fitted.columns:
-        known = after.table.column(column.name)
-        if column.kept and known is not None and (known, column) != (before.column(column.name), known):
+        known = before.column(column.name)
+        if column.kept and (known is None or known.kept != column.kept):
             uses = standing.blockers.get(column.there, ())
             why = f", since this depends on it: {', '.join(uses)}" if uses else ", which holds every value"
             parts.append(f"column {column.there} keeps {column.kept} in Postgres{why}")

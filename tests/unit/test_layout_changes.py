@@ -121,6 +121,7 @@ def test_a_column_that_a_view_holds_keeps_its_type() -> None:
     kept = found.record.table.column("age")
     assert kept is not None
     assert (kept.kept, kept.type.base) == ("integer", "bigint")
+    assert "column age keeps integer in Postgres, since this depends on it: view public.ages" in found.reason
 
 
 def test_a_dropped_column_stays_or_goes_by_the_setting() -> None:
