@@ -71,8 +71,12 @@ def _assert_consistent(ferry: Ferry) -> None:
 STREAM_POINTS = [p for p in failpoints.NAMES if p != "copy-chunk-read"]
 
 
-@pytest.mark.parametrize("point", STREAM_POINTS)
-@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+@pytest.mark.parametrize(
+    ("source", "point"),
+    [("mariadb_10_5", p) for p in STREAM_POINTS]
+    + [("mysql_9_7", p) for p in ("in-decode", "load-merged", "after-commit")],
+    indirect=["source"],
+)
 def test_killed_while_streaming(ferry: Ferry, point: str) -> None:
     """SIGKILL at the step, then a start: equal, and every row event counted exactly once."""
     _prepare(ferry)
@@ -85,8 +89,11 @@ def test_killed_while_streaming(ferry: Ferry, point: str) -> None:
     _assert_consistent(ferry)
 
 
-@pytest.mark.parametrize("hit", [1, 2, 4])
-@pytest.mark.parametrize("point", ["copy-chunk-read", "load-staged", "before-commit", "after-commit"])
+@pytest.mark.parametrize(
+    ("point", "hit"),
+    [("copy-chunk-read", hit) for hit in (1, 2, 4)]
+    + [("load-staged", 2), ("before-commit", 1), ("after-commit", 4)],
+)
 def test_killed_while_copying(mariadb_ferry: Ferry, point: str, hit: int) -> None:
     """A copy goes on at the chunk it was at, with changes made while it was dead."""
     ferry = mariadb_ferry

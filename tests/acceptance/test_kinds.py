@@ -67,7 +67,19 @@ def keys(source: RunningServer) -> Iterator[tuple[str, str, list[str]]]:
         yield "inet4", "INET4", [f"'{n % 7 * 40}.{n % 3}.0.{n % 256}'" for n in range(400)]
 
 
-@pytest.mark.parametrize("engine", ["InnoDB", "MyISAM"])
+PARTITIONS = "PARTITION BY HASH (id) PARTITIONS 3"
+
+
+@pytest.mark.parametrize(
+    ("source", "engine"),
+    [
+        ("mariadb_10_5", "MyISAM"),
+        ("mariadb_10_11", "InnoDB"),
+        ("mariadb_11_8", "MyISAM"),
+        ("mysql_9_7", "InnoDB"),
+    ],
+    indirect=["source"],
+)
 def test_keys_of_every_kind_are_copied_in_many_chunks(
     ferry: Ferry, source: RunningServer, engine: str
 ) -> None:
@@ -133,7 +145,16 @@ def values_of(source: RunningServer) -> Iterator[tuple[str, list[str]]]:
         yield "VECTOR(3)", ["VEC_FromText('[1,-2.5,0.1]')", "VEC_FromText('[0,0,1e-10]')", "NULL"]
 
 
-@pytest.mark.parametrize("partitions", ["", "PARTITION BY HASH (id) PARTITIONS 3"], ids=["whole", "parts"])
+@pytest.mark.parametrize(
+    ("source", "partitions"),
+    [
+        ("mariadb_10_5", ""),
+        ("mariadb_10_11", PARTITIONS),
+        ("mariadb_11_8", ""),
+        ("mysql_9_7", PARTITIONS),
+    ],
+    indirect=["source"],
+)
 def test_values_of_every_kind_arrive_copied_and_streamed(
     ferry: Ferry, source: RunningServer, partitions: str
 ) -> None:

@@ -257,7 +257,7 @@ def test_changes_during_the_copy(ferry: Ferry) -> None:
 
 @pytest.mark.parametrize(
     ("source", "point"),
-    [("mariadb_10_5", "load-staged"), ("mariadb_11_8", "after-commit")],
+    [("mariadb_11_8", "load-staged")],
     indirect=["source"],
 )
 def test_killed_in_between(ferry: Ferry, point: str) -> None:

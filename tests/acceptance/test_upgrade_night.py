@@ -64,7 +64,7 @@ def analyst(ferry: Ferry) -> Iterator[str]:
         ferry.destination.run(f'DROP OWNED BY "{user}"', f'DROP ROLE "{user}"')
 
 
-@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+@pytest.mark.parametrize("source", ["mariadb_10_5"], indirect=True)
 def test_an_upgrade_night_needs_nobody(ferry: Ferry) -> None:
     """No table stops, readers see whole tables throughout, and in the end the copy is exact."""
     with ferry.source.connect() as connection:
