@@ -48,7 +48,7 @@ def settled(ferry: Ferry, daemon: Daemon) -> None:
     assert equal(ferry)
 
 
-@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+@pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
 def test_a_table_without_a_key_is_exact_in_number(ferry: Ferry) -> None:
     """Duplicates come, go one by one, and all at once; a kill between loses and doubles nothing."""
     ferry.source.run(*CREATE, *FILL)

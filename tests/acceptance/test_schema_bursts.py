@@ -103,7 +103,7 @@ def test_forty_alters_in_one_breath(ferry: Ferry) -> None:
         assert_ends_equal(ferry, daemon)
 
 
-@pytest.mark.parametrize("source", ["mariadb_10_5", "mysql_9_7"], indirect=True)
+@pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
 @pytest.mark.parametrize("seed", [32])
 def test_killed_at_any_moment_of_a_burst(ferry: Ferry, seed: int) -> None:
     """SIGKILL again and again while the layout changes: what a daemon left, the next one goes on with."""

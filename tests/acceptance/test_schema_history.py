@@ -55,7 +55,7 @@ def test_days_of_changes_are_replayed(ferry: Ferry, seed: int) -> None:
     _assert_whole(ferry)
 
 
-@BOTH
+@pytest.mark.parametrize("source", ["mysql_9_7"], indirect=True)
 def test_days_of_changes_are_replayed_with_kills(ferry: Ferry) -> None:
     """SIGKILL at several places of the replay; each start goes on, and the last one ends equal."""
     ferry.settings["ROWFERRY_BATCH__MAX_ROWS"] = "100"
