@@ -99,8 +99,9 @@ _GISTS: Final = (
     (re.compile(rf"\ACREATE(?:{_GAP}OR{_GAP}REPLACE)?{_TABLES}", re.I | re.S), "a table is made"),
 )
 _CREATE_TABLE: Final = re.compile(
-    rf"\ACREATE(?:{_GAP}OR{_GAP}REPLACE)?{_GAP}TABLE(?:{_GAP}IF{_GAP}NOT{_GAP}EXISTS)?{_GAP}"
-    r"(`(?:[^`]|``)+`|[\w$]+)(?:\s*\.\s*(`(?:[^`]|``)+`|[\w$]+))?(?![\w$`.])",
+    rf"\ACREATE(?:{_GAP}OR{_GAP}REPLACE)?{_GAP}TABLE(?:{_GAP}IF{_GAP}NOT{_GAP}EXISTS)?+{_GAP}"
+    r"(`(?:[^`]|``)+`|[\w$]+)(?:\s*\.\s*(`(?:[^`]|``)+`|[\w$]+))?+"
+    rf"(?![\w$`]|(?:{_GAP})?\.)",
     re.I | re.S,
 )
 _DASHES: Final = re.compile(r"--(?!\s|\Z)")

@@ -179,6 +179,26 @@ def test_a_table_that_is_not_named_is_not_touched(statement: str) -> None:
     assert not effect(statement).touches("patient")
 
 
+@pytest.mark.parametrize(
+    ("statement", "touched"),
+    [
+        ("CREATE TABLE patient LIKE visit", {"patient"}),
+        ("CREATE TABLE IF NOT EXISTS patient (id int, visit int)", {"patient"}),
+        ("CREATE OR REPLACE TABLE `patient`(id int) SELECT * FROM visit", {"patient"}),
+        ("CREATE /* x */ TABLE clinic . patient LIKE visit", {"patient"}),
+        ('CREATE TABLE IF NOT EXISTS "patient" LIKE visit', {"patient", "visit"}),
+        ('CREATE TABLE clinic . "patient" LIKE visit', {"patient", "visit"}),
+        ('CREATE TABLE clinic /* x */ . "patient" LIKE visit', {"patient", "visit"}),
+        ('CREATE TABLE "patient" LIKE visit', {"patient", "visit"}),
+    ],
+)
+def test_a_table_that_is_made_is_touched_and_what_it_is_made_from_is_not(
+    statement: str, touched: set[str]
+) -> None:
+    """Unless its name stands in double quotes, which another sql_mode reads as a text."""
+    assert {t for t in ("patient", "visit") if effect(statement).touches(t)} == touched
+
+
 def keeps(statement: str) -> bool:
     """Whether the statement provably leaves rows and columns as they were."""
     change = read_change(statement)
