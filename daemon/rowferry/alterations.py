@@ -29,22 +29,6 @@ from rowferry.column_words import charset_name
 from rowferry.definitions import read_default, read_definition
 from rowferry.sql_words import NotUnderstood, Pieces, pieces
 
-__all__ = [
-    "Action",
-    "AddColumn",
-    "ChangeColumn",
-    "ConvertCharset",
-    "DropColumn",
-    "DropDefault",
-    "KeepsRows",
-    "RenameColumn",
-    "SetDefault",
-    "TableChange",
-    "Truncate",
-    "UniqueIndex",
-    "read_change",
-]
-
 _ENGINES: Final = {"INNODB": "InnoDB", "MYISAM": "MyISAM", "ARIA": "Aria"}
 _WORD_OPTIONS: Final = ("ROW_FORMAT", "ALGORITHM", "LOCK", "STATS_PERSISTENT", "STATS_AUTO_RECALC")
 _NUMBER_OPTIONS: Final = (
@@ -131,7 +115,7 @@ def _action(words: Pieces) -> list[Action]:
         return _add(words)
     if words.take("DROP"):
         return [_drop(words)]
-    if words.take_one("MODIFY"):
+    if words.take("MODIFY"):
         words.take("COLUMN")
         if_exists = words.take("IF", "EXISTS")
         definition = read_definition(words)

@@ -245,10 +245,10 @@ class Attempt:
                 self._decided(self.applier.refused(error), "load")
             else:
                 self._committed(applied)
+                self._loader.publish(self.book.schemas())
         else:
             self.monitor.applied(position)
         self._prune()
-        self._loader.publish(self.book.schemas())
         if time.monotonic() - self._timers.quarantine >= QUARANTINE_SECONDS:
             self._timers.quarantine = time.monotonic()
             self.applier.quarantine.reload()

@@ -199,7 +199,7 @@ def _require_made_here(table: TableSchema, standing: Standing) -> None:
         return
     for column, kind in columns_of(table):
         found = standing.types.get(column, kind)
-        if found != kind and not same_type(found, kind):
+        if not same_type(found, kind):
             raise TableStopped(
                 "copy",
                 f"table {table.id}",

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Final
 
 import sqlglot
-from sqlglot import TokenType
+from sqlglot import Token, TokenType
 from sqlglot.errors import SqlglotError
 
 
@@ -76,6 +76,8 @@ _HARMLESS: Final = frozenset(
     {"GRANT", "REVOKE", "SET", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "RELEASE", "INSTALL"}
     | {"UNINSTALL", "RESET", "PURGE", "CACHE", "USE", "COMMENT"}
 )
+WORDS: Final = _DML | _DDL | _HARMLESS
+"""What the statements begin with that are told apart here by their first word alone."""
 _OTHER_OBJECTS: Final = re.compile(
     r"\A(?:CREATE|ALTER|DROP|RENAME)\s+(?:OR\s+REPLACE\s+)?(?:ALGORITHM\s*=\s*\w+\s+)?"
     r"(?:DEFINER\s*=\s*\S+\s+)?(?:SQL\s+SECURITY\s+\w+\s+)?(?:AGGREGATE\s+)?"
@@ -132,7 +134,7 @@ def effect(statement: str) -> DdlEffect:
     text = plain(statement)
     if made := _CREATE_TABLE.match(text):  # what it is made from is only read
         parts = (part for part in made.groups() if part)
-        return DdlEffect(frozenset(p.strip("`").replace("``", "`").lower() for p in parts))
+        return DdlEffect(frozenset(_unquoted(p).lower() for p in parts))
     return DdlEffect(names_in(text), bool(_DROP_DATABASE.match(text)), statement.lower())
 
 
@@ -155,12 +157,11 @@ def names_in(statement: str) -> frozenset[str] | None:
     # The first word keeps sqlglot from taking RENAME for a command without names; MySQL has -- only
     # before a space. Text in double quotes is a name under ANSI_QUOTES.
     text = "_ " + _DASHES.sub("- -", plain(statement))
-    try:
-        tokens = sqlglot.tokenize(text, dialect="mysql")[1:]
-    except SqlglotError:
+    tokens = _tokens(text)
+    if tokens is None:
         return None
     names: set[str] = set()
-    for token in tokens:
+    for token in tokens[1:]:
         is_text = token.token_type is TokenType.STRING and text[token.start] != '"'
         if not is_text and token.token_type is not TokenType.NUMBER:
             names.add(token.text.replace("``", "`").lower())
@@ -169,11 +170,15 @@ def names_in(statement: str) -> frozenset[str] | None:
 
 def tokens_in(statement: str) -> list[str]:
     """The statement as sqlglot cuts it, each part as it is written; empty if it cannot."""
+    return [statement[token.start : token.end + 1] for token in _tokens(statement) or ()]
+
+
+def _tokens(text: str) -> list[Token] | None:
+    """None if sqlglot cannot cut it."""
     try:
-        tokens = sqlglot.tokenize(statement, dialect="mysql")
+        return sqlglot.tokenize(text, dialect="mysql")
     except SqlglotError:
-        return []
-    return [statement[token.start : token.end + 1] for token in tokens]
+        return None
 
 
 def plain(statement: str) -> str:
@@ -187,14 +192,17 @@ def _savepoint(text: str) -> StatementInfo:
     if not match:
         return StatementInfo(StatementKind.ROLLBACK)
     kind = StatementKind.SAVEPOINT if match[1].upper() == "SAVEPOINT" else StatementKind.ROLLBACK_TO
-    return StatementInfo(kind, match[2].strip().strip("`").replace("``", "`"))
+    return StatementInfo(kind, _unquoted(match[2].strip()))
+
+
+def _unquoted(name: str) -> str:
+    return name.strip("`").replace("``", "`")
 
 
 def split_statements(text: str) -> list[str]:
     """The statements between semicolons; none if the text cannot be read."""
-    try:
-        tokens = sqlglot.tokenize(text, dialect="mysql")
-    except SqlglotError:
+    tokens = _tokens(text)
+    if tokens is None:
         return []
     ends = [t.start for t in tokens if t.token_type is TokenType.SEMICOLON]
     starts = [0, *(end + 1 for end in ends)]

@@ -31,6 +31,7 @@ from rowferry.errors import (
 )
 from rowferry.overrides import column_type
 from rowferry.policies import select_column
+from rowferry.retype import kept_name
 from rowferry.settings import DestinationSettings, mask_url
 from rowferry.table_schema import NO_POLICY, Column, TableSchema
 from rowferry.types import UnsupportedType
@@ -349,4 +350,4 @@ def ddl(text: str) -> Statement:
 
 def same_type(found: str, kind: str) -> bool:
     """Whether a type as Postgres prints it is the one that `columns_of` gives."""
-    return found == kind.replace("varchar", "character varying")
+    return kept_name(found) == kept_name(kind)

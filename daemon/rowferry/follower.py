@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
 
-from rowferry.alterations import TableChange, read_change
+from rowferry.actions import TableChange
+from rowferry.alterations import read_change
 from rowferry.batch_queue import TableFault
 from rowferry.book import Check, Decision, TableBook, adopt, stop
 from rowferry.changes import SchemaChange, Statement
@@ -22,7 +23,7 @@ from rowferry.ddl import DdlEffect, effect, gist
 from rowferry.destination import Session
 from rowferry.evolve import evolve
 from rowferry.layout_changes import (
-    LOCKED_SECONDS,
+    RETRY_SECONDS,
     doubt,
     dropped,
     hold,
@@ -31,7 +32,7 @@ from rowferry.layout_changes import (
     without_dropped,
 )
 from rowferry.position import BinlogPosition
-from rowferry.schema_log import WAITING, note_change, settle_changes
+from rowferry.schema_log import HELD, WAITING, note_change, settle_changes
 from rowferry.settings import SchemaSettings
 from rowferry.standing import read_table
 from rowferry.table_schema import TableId, TableSchema, diff, with_kept
@@ -110,7 +111,7 @@ class SchemaFollower:
         found = []
         for verdict in verdicts:
             decision = became.get(verdict.table)
-            idle = "held" if verdict.what == "hold" else "done"
+            idle = HELD if verdict.what == "hold" else "done"
             result, why = (idle, verdict.why) if decision is None else _result(decision)
             what = "stop" if decision is not None and result == "stopped" else verdict.what
             if verdict.table in self._book.doubts:
@@ -147,7 +148,7 @@ class SchemaFollower:
         ready = [t for t, d in self._book.doubts.items() if d.not_before <= now and position.reached(d.until)]
         rebuilt = self._rebuilt(ready) if ready else set()
         for table in rebuilt:
-            self._book.doubts[table].not_before = now + LOCKED_SECONDS
+            self._book.doubts[table].not_before = now + RETRY_SECONDS
         return tuple(t for t in ready if t not in rebuilt)
 
     def settle(self, tables: Collection[TableId], load_id: str) -> tuple[list[Decision], BinlogPosition]:
@@ -210,7 +211,7 @@ class SchemaFollower:
         made = certain if isinstance(certain, str) else self._made_in_place(record, now, certain)
         if isinstance(made, str):
             return Verdict(table, "copy", "", doubt(dataset, record, head, load_id, made))
-        return self._checked(made, record, now, head)
+        return self._checked(made, now, head)
 
     def _made_in_place(
         self, record: TableRecord, now: TableSchema | None, certain: TableChange
@@ -241,16 +242,13 @@ class SchemaFollower:
         saved = (save_table(self._book.dataset, changed),)
         return Decision(changed, saved, reason="its columns and rows stay the same")
 
-    def _checked(
-        self, made: Decision, record: TableRecord, now: TableSchema | None, head: BinlogPosition
-    ) -> Verdict:
+    @staticmethod
+    def _checked(made: Decision, now: TableSchema | None, head: BinlogPosition) -> Verdict:
         """A change that was made in place must be what the catalogue says, at the latest at `head`."""
-        table = record.table.id
-        if made.record.status is TableStatus.STOPPED:
-            return Verdict(table, "stop", made.reason, made)
+        table = made.record.table.id
         if made.record.status is TableStatus.HELD:
             return Verdict(table, "hold", made.reason, made)
-        if made.until is None and now is not None and not same_layout(made.record.table, now):
+        if now is not None and not same_layout(made.record.table, now):
             made = replace(made, check=Check(now, head))
         return Verdict(table, "in place", made.reason, made)
 

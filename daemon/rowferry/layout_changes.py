@@ -39,8 +39,8 @@ _AGAIN: Final = {
     TableStatus.HELD: "changes are no longer held",
     TableStatus.DROPPED: "the table is there again",
 }
-LOCKED_SECONDS: Final = 2.0
-"""A table whose destination somebody else has locked is tried again after this time."""
+RETRY_SECONDS: Final = 2.0
+"""A doubt that cannot end now, for a lock in Postgres or a rebuild, is looked at again after this time."""
 
 
 def same_layout(one: TableSchema, other: TableSchema) -> bool:
@@ -218,7 +218,7 @@ def commit(
         if state == LOCK_TIMEOUT:
             why = "another session has locked it in Postgres"
             waits = doubt(dataset, decision.record, head(), decision.record.copy.began, why)
-            found[place] = replace(waits, delay=LOCKED_SECONDS)
+            found[place] = replace(waits, delay=RETRY_SECONDS)
         else:
             found[place] = stop(dataset, decision.record, str(_refused(decision.record.table, state)))
         return found[place].statements

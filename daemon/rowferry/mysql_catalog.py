@@ -6,6 +6,7 @@ What binlog rows look like is not asked here: their own TABLE_MAP decides.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -34,16 +35,14 @@ WHERE TABLE_SCHEMA = %s AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"""
 _NAMES: Final = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s"
 _COLUMNS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE, COLUMN_TYPE, IS_NULLABLE, CHARACTER_MAXIMUM_LENGTH,
-       NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
+       NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME,
+       COALESCE(GENERATION_EXPRESSION, '') <> ''
 FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s{only}
 ORDER BY TABLE_NAME, ORDINAL_POSITION"""
 _CASCADING: Final = "foreign keys with CASCADE or SET NULL change its rows without a trace in the binlog"
 _VERSIONED_BY_TRANSACTION: Final = (
     "the source logs changes of tables with transaction-precise versioning as statements"
 )
-_COMPUTED: Final = """
-SELECT DISTINCT TABLE_NAME FROM information_schema.COLUMNS
-WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION <> ''{only}"""
 _ROW_ENDS: Final = """
 SELECT TABLE_NAME, COLUMN_NAME, DATA_TYPE FROM information_schema.COLUMNS
 WHERE TABLE_SCHEMA = %s AND GENERATION_EXPRESSION = 'ROW END'"""
@@ -100,11 +99,10 @@ def folds_table_names(connection: Connection[Any]) -> bool:
 def is_gone(connection: Connection[Any], table: TableId) -> bool:
     """Whether the server says that there is no such table; False if it does not let the account know."""
     try:
-        query(connection, f"SELECT 1 FROM {quote(table.database)}.{quote(table.name)} LIMIT 0")
+        with contextlib.suppress(ConfigurationError):
+            query(connection, f"SELECT 1 FROM {quote(table.database)}.{quote(table.name)} LIMIT 0")
     except SchemaMoved:
         return True
-    except ConfigurationError:
-        return False
     return False
 
 
@@ -141,18 +139,18 @@ def _read_once(
             return {}
         only, parameters = _restriction(names)
     rows = query(connection, _TABLES + only, (database, *parameters))
-    columns = _columns(connection, database, only, parameters)
+    columns, computed = _columns(connection, database, only, parameters)
     keys = _keys(connection, database, only, parameters)
     cascading = _cascading(connection, database)
-    computed = {n for (n,) in query(connection, _COMPUTED.format(only=only), (database, *parameters))}
     found = {}
     for name, engine, _ in rows:
         if selected(name, tables) and columns[name]:
             table = TableId(database, name)
             index, key = keys.get(name, ("", ()))
             obstacle = _CASCADING if name.lower() in cascading else ""
-            made = TableSchema(table, tuple(columns[name]), key, engine, index, obstacle)
-            found[table] = replace(made, computed=name in computed)
+            found[table] = TableSchema(
+                table, tuple(columns[name]), key, engine, index, obstacle, computed=name in computed
+            )
     versioned = [TableId(database, name) for name, _, kind in rows if kind == "SYSTEM VERSIONED"]
     return found | _versioned(connection, database, found, versioned)
 
@@ -200,11 +198,15 @@ def _restriction(names: Sequence[str]) -> tuple[str, tuple[str, ...]]:
 
 def _columns(
     connection: Connection[Any], database: str, only: str, parameters: Sequence[str]
-) -> defaultdict[str, list[Column]]:
+) -> tuple[defaultdict[str, list[Column]], set[str]]:
+    """The columns by table, and the tables that have generated ones."""
     columns: defaultdict[str, list[Column]] = defaultdict(list)
-    for table, *row in query(connection, _COLUMNS.format(only=only), (database, *parameters)):
+    computed: set[str] = set()
+    for table, *row, generated in query(connection, _COLUMNS.format(only=only), (database, *parameters)):
         columns[table].append(_column(row))
-    return columns
+        if generated:
+            computed.add(table)
+    return columns, computed
 
 
 def _column(row: Sequence[Any]) -> Column:

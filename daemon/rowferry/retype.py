@@ -208,6 +208,10 @@ def _after(c: str) -> str:
     return f"(substr({c}::text, 9, 2)::integer - 1)"
 
 
+def _to_uuid(c: str, has: str, wanted: str) -> str:
+    return _when(_matches(c, _UUID), f"{c}::text::{wanted}") if has in _TEXTS else ""
+
+
 _Maker = Callable[[str, str, str], str]
 _MAKERS: Final[dict[str, _Maker]] = {
     **dict.fromkeys(_BITS, _to_whole),
@@ -217,10 +221,9 @@ _MAKERS: Final[dict[str, _Maker]] = {
     "boolean": _to_boolean,
     "date": _to_date,
     **dict.fromkeys(_MOMENTS, _to_moment),
+    "uuid": _to_uuid,
 }
 _UNUSUAL: Final = {
-    ("text", "uuid"): f"CASE WHEN ({{c}}::text COLLATE \"C\") ~ '^{_UUID}$' THEN {{c}}::text::uuid END",
-    ("varchar", "uuid"): f"CASE WHEN ({{c}}::text COLLATE \"C\") ~ '^{_UUID}$' THEN {{c}}::text::uuid END",
     ("jsonb", "json"): "{c}::text::json",
     ("time without time zone", "interval"): "{c}::interval",
 }

@@ -13,76 +13,33 @@ from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from rowferry.alterations import TableChange, read_change
+from rowferry.actions import TableChange
+from rowferry.alterations import read_change
 from rowferry.book import Decision
 from rowferry.checkpoint import TableRecord, TableStatus, has_copy, read_tables
-from rowferry.ddl import DdlEffect, StatementKind, classify, effect, gist, plain, split_statements
-from rowferry.destination import LOAD_ID, LOADED_AT, Session, columns_of, connect
-from rowferry.errors import RowferryError, TableStopped, UsageError
+from rowferry.ddl import WORDS, DdlEffect, StatementKind, classify, effect, gist, plain, split_statements
+from rowferry.destination import Session, columns_of, connect
+from rowferry.errors import RowferryError, UsageError
 from rowferry.evolve import evolve
+from rowferry.fitting import METADATA
 from rowferry.layout_changes import in_place
 from rowferry.schema_log import shown
 from rowferry.settings import Settings
 from rowferry.standing import Standing, StandingColumn, read_table
 from rowferry.table_schema import TableId
 
-_METADATA: Final = {LOADED_AT: "timestamp with time zone", LOAD_ID: "text"}
 _BODY: Final = re.compile(
     r"CREATE\b.*\b(?:PROCEDURE|FUNCTION|TRIGGER|EVENT|PACKAGE)\b.*\bBEGIN\b", re.I | re.S
 )
-_VERBS: Final = frozenset(
-    [
-        "ALTER",
-        "ANALYZE",
-        "CACHE",
-        "CALL",
-        "CHECK",
-        "COMMIT",
-        "CREATE",
-        "DEALLOCATE",
-        "DELETE",
-        "DO",
-        "DROP",
-        "EXECUTE",
-        "FLUSH",
-        "GRANT",
-        "HANDLER",
-        "INSERT",
-        "INSTALL",
-        "KILL",
-        "LOAD",
-        "LOCK",
-        "OPTIMIZE",
-        "PREPARE",
-        "PURGE",
-        "RENAME",
-        "REPAIR",
-        "REPLACE",
-        "RESET",
-        "REVOKE",
-        "ROLLBACK",
-        "SAVEPOINT",
-        "SELECT",
-        "SET",
-        "SHOW",
-        "START",
-        "TABLE",
-        "TRUNCATE",
-        "UNINSTALL",
-        "UNLOCK",
-        "UPDATE",
-        "USE",
-        "VALUES",
-        "WITH",
-        "XA",
-    ]
-)
+_VERBS: Final = WORDS | {
+    *("COMMIT", "DEALLOCATE", "EXECUTE", "HANDLER", "KILL", "LOCK", "PREPARE", "REPAIR", "ROLLBACK"),
+    *("SAVEPOINT", "SHOW", "START", "TABLE", "UNLOCK", "VALUES", "XA"),
+}
 _WORDS: Final = {
     "in place": "in place, the table streams on",
     "copy": "copied again, in place",
     "look": "looked up afterwards: copied again if the source has it, else",
     "hold": "waits for `rowferry schema apply`",
-    "stop": "stops",
     "nothing": "nothing changes",
 }
 
@@ -178,8 +135,6 @@ class _Planner:
         made = in_place(self._dataset, record, after, standing, drop_columns=drop)
         if isinstance(made, str):
             return self._uncertain(statement, record, made)
-        if made.record.status is TableStatus.STOPPED:
-            return Step(statement, table.name, "stop", made.reason)
         if self._rules.changes == "hold" and record.table.columns != made.record.table.columns:
             return Step(statement, table.name, "hold", made.reason)
         self._records[table] = made.record
@@ -206,17 +161,9 @@ def _touches(table: TableId, read: TableChange | None, touching: DdlEffect) -> b
 def _left_standing(before: Standing, made: Decision) -> Standing:
     """What would stand in Postgres after the change."""
     table = made.record.table
-    try:
-        kinds = dict(columns_of(table)) | _METADATA
-    except TableStopped:
-        return before
-    columns = {column: StandingColumn(_printed(kind)) for column, kind in kinds.items()}
+    kinds = dict(columns_of(table)) | METADATA
+    columns = {column: StandingColumn(kind) for column, kind in kinds.items()}
     return replace(before, columns=before.columns | columns, primary=table.as_destination().key)
-
-
-def _printed(kind: str) -> str:
-    """A type as Postgres prints it."""
-    return kind.replace("varchar", "character varying")
 
 
 def plan_as_json(steps: list[Step]) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from rowferry.alterations import (
+from rowferry.actions import (
     Action,
     AddColumn,
     ChangeColumn,
@@ -21,8 +21,8 @@ from rowferry.alterations import (
     TableChange,
     Truncate,
     UniqueIndex,
-    read_change,
 )
+from rowferry.alterations import read_change
 from rowferry.definitions import Default, DefaultKind, Definition
 
 PRIMARY, KEEPS, SET_A = UniqueIndex("PRIMARY"), KeepsRows(), SetDefault("a")
