@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.acceptance.harness import Daemon, Ferry, wait_until
@@ -132,6 +134,30 @@ def test_no_statement_waits_for_a_table_that_was_copied(mariadb_ferry: Ferry) ->
     with ferry.daemon() as daemon:
         daemon.wait_state("other", "streaming")
         ferry.source.run("SET SESSION lock_wait_timeout = 1", "ALTER TABLE other ADD c int")
+        assert daemon.stop() == 0
+
+
+@pytest.mark.parametrize(
+    "unlogged", ["DROP COLUMN age", "ADD COLUMN born date NOT NULL DEFAULT '2001-02-03'"]
+)
+def test_a_change_that_was_not_logged_is_noticed_by_the_next_rows(
+    mariadb_ferry: Ferry, unlogged: str
+) -> None:
+    """They have another layout than the one that is known: the table is copied again, and known anew."""
+    ferry = mariadb_ferry
+    ferry.source.run(*CREATE)
+    with ferry.daemon() as daemon:
+        daemon.wait_state("pet", "streaming")
+        ferry.source.run(
+            "SET sql_log_bin = 0",
+            f"ALTER TABLE pet {unlogged}",
+            "SET sql_log_bin = 1",
+            "UPDATE pet SET name = 'seen' WHERE id = 1",
+        )
+        _settled(ferry, daemon, "pet")
+        ferry.assert_equal()
+        report = json.loads(ferry.run("schema", "pet", "--json").stdout)["tables"][0]
+        assert [d["kind"] for d in report["differences"] if not d["harmless"]] == []
         assert daemon.stop() == 0
 
 

@@ -105,7 +105,8 @@ def test_certain_changes_are_made_in_place_as_they_were_planned(ferry: Ferry) ->
 
 def test_held_tables_wait_for_a_person(mariadb_ferry: Ferry) -> None:
     """They keep their rows, the others go on; `schema apply` lets them go on, with and without a daemon."""
-    ferry, hold = mariadb_ferry, {"ROWFERRY_SCHEMA__CHANGES": "hold"}
+    ferry = mariadb_ferry
+    hold = {"ROWFERRY_SCHEMA__CHANGES": "hold", "ROWFERRY_SCHEMA__DROPPED_TABLES": "drop"}
     ferry.source.run(*CREATE)
     with ferry.daemon(**hold) as daemon:
         daemon.wait_state("pet", "streaming")
@@ -129,6 +130,9 @@ def test_held_tables_wait_for_a_person(mariadb_ferry: Ferry) -> None:
         applied = ferry.run("schema", "apply", "pet", **hold)
         assert applied.returncode == 0, applied.stderr
         ferry.assert_equal()
+        ferry.source.run("DROP TABLE extra")
+        daemon.wait_state("extra", "dropped")
+        assert ferry.destination.rows("SELECT to_regclass('raw.extra')::text") == [("raw.extra",)]
         assert changes(ferry)[1:] == [("hold", "copied again")] * 2
         ferry.source.run("ALTER TABLE pet DROP PRIMARY KEY, ADD PRIMARY KEY (id, name)")
         daemon.wait_state("pet", "held")
