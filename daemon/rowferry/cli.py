@@ -111,8 +111,8 @@ def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
         parents=[common],
         help="show the tables and how fresh they are",
         epilog="With --wait-for: 0 once Postgres has reached the position and no table is being copied (then"
-        " the status is shown), 1 when the time is over or a table is stopped or held (the error names it and the"
-        " way out), 2 for a position that cannot be.",
+        " the status is shown), 1 when the time is over or a table is stopped or held (the error names it and"
+        " the way out), 2 for a position that cannot be.",
     )
     status.add_argument("--json", action="store_true", help="print JSON")
     status.add_argument(
@@ -129,7 +129,7 @@ def _add_schema(commands: Any, common: argparse.ArgumentParser) -> None:
     schema = commands.add_parser(
         "schema",
         parents=[common],
-        help="show the destination's DDL and what differs on either side; plan statements; apply held changes",
+        help="show the destination's DDL and what differs; plan statements; apply held changes",
     )
     schema.add_argument(
         "tables",
