@@ -22,21 +22,30 @@ if TYPE_CHECKING:
     from tests.conftest import GetServer
 
 
+STARTED_FRESH = ("test_commands", "test_main_job")
+
+
+@pytest.fixture
+def fresh(request: pytest.FixtureRequest) -> bool:
+    """Whether this module's commands are started by `python -m rowferry`."""
+    return str(request.module.__name__).endswith(STARTED_FRESH)
+
+
 @pytest.fixture
 def ferry(
-    source_database: SourceDatabase, destination_database: DestinationDatabase, tmp_path: Path
+    source_database: SourceDatabase, destination_database: DestinationDatabase, tmp_path: Path, fresh: bool
 ) -> Ferry:
     """One for each source server."""
-    return Ferry(source_database, destination_database, tmp_path)
+    return Ferry(source_database, destination_database, tmp_path, fresh=fresh)
 
 
 @pytest.fixture
 def mariadb_ferry(
-    mariadb_10_11: RunningServer, postgres_15: RunningServer, tmp_path: Path
+    mariadb_10_11: RunningServer, postgres_15: RunningServer, tmp_path: Path, fresh: bool
 ) -> Iterator[Ferry]:
     """One on MariaDB 10.11, for what does not depend on the source's family."""
     with fresh_source_database(mariadb_10_11) as source, fresh_destination_database(postgres_15) as target:
-        yield Ferry(source, target, tmp_path)
+        yield Ferry(source, target, tmp_path, fresh=fresh)
 
 
 @pytest.fixture

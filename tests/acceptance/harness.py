@@ -15,11 +15,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Unpack
+from typing import IO, Any, Final, Unpack
 
 from rowferry_lab.compare import Expected, compare
 from rowferry_lab.compare_result import Comparison
 from rowferry_lab.servers import DestinationDatabase, SourceDatabase
+from tests.acceptance import forked
+from tests.acceptance.forked import Forked
 
 ROOT: Final = Path(__file__).parents[2]
 PATIENCE_SECONDS: Final = 90.0
@@ -45,7 +47,7 @@ def wait_until(what: str, true: Callable[[], bool]) -> None:
 class Daemon:
     """A running `rowferry run`."""
 
-    process: subprocess.Popen[bytes]
+    process: Forked | subprocess.Popen[bytes]
     port: int
     log: Path
 
@@ -94,13 +96,17 @@ class Daemon:
 
 @dataclass
 class Ferry:
-    """The command line with the settings of one pair of databases."""
+    """The command line with the settings of one pair of databases.
+
+    fresh: each process by `python -m rowferry`, and not forked from one that has imported everything.
+    """
 
     source: SourceDatabase
     destination: DestinationDatabase
     state: Path
     settings: dict[str, str] = field(default_factory=dict)
     patience_seconds: float = PATIENCE_SECONDS
+    fresh: bool = False
 
     def environment(self, **extra: str) -> dict[str, str]:
         """The process's environment: nothing of the tester's own settings."""
@@ -118,6 +124,8 @@ class Ferry:
 
     def run(self, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
+        if not self.fresh:
+            return forked.run(arguments, self.environment(**extra), self.state, self.patience_seconds)
         return subprocess.run(
             [sys.executable, "-m", "rowferry", *arguments],
             env=self.environment(**extra),
@@ -140,15 +148,19 @@ class Ferry:
         port, log = free_port(), self.state / f"daemon-{time.monotonic_ns()}.log"
         environment = self.environment(ROWFERRY_HTTP__LISTEN=f"127.0.0.1:{port}", **extra)
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "rowferry", "run"], env=environment, cwd=self.state, stderr=output
-            )
+            process = self._start(environment, output)
         try:
             yield Daemon(process, port, log)
         finally:
             if process.poll() is None:
                 process.kill()
             process.wait()
+
+    def _start(self, environment: dict[str, str], output: IO[bytes]) -> Forked | subprocess.Popen[bytes]:
+        if not self.fresh:
+            return Forked(["run"], environment, self.state, stderr=output)
+        command = [sys.executable, "-m", "rowferry", "run"]
+        return subprocess.Popen(command, env=environment, cwd=self.state, stderr=output)
 
     def compare(self, *tables: str, **expected: Unpack[Expected]) -> Comparison:
         """Both servers' own words for every row, side by side."""
