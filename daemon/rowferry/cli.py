@@ -1,6 +1,7 @@
 """The command line: `rowferry run | check | status | schema | resync | verify | quarantine | config`.
 
-Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback.
+Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback. Each command imports
+what it needs when it runs: to import everything takes longer than most commands.
 """
 
 from __future__ import annotations
@@ -11,39 +12,26 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rowferry import __version__, logs, terminal
-from rowferry.destination import connect as connect_destination
+from rowferry import __version__, terminal
 from rowferry.errors import ExitCode, RowferryError, UsageError
-from rowferry.mysql_source import connect, describe_server
-from rowferry.pipeline import Pipeline
-from rowferry.preflight import Finding, check_destination, check_source, check_state_dir, check_tables
-from rowferry.quarantine_commands import (
-    drop_entries,
-    entries_as_json,
-    list_entries,
-    render_entries,
-    retry_entries,
-)
-from rowferry.resync_command import apply_changes, resync
-from rowferry.schema_command import as_json, look, render
-from rowferry.schema_plan import plan, plan_as_json, render_plan
-from rowferry.settings import Settings, describe, load_settings, parse_overrides
-from rowferry.status import read_status, render_status
-from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
-from rowferry.waiting import wait_for
 
-Command = Callable[[Settings, argparse.Namespace], ExitCode]
+if TYPE_CHECKING:
+    from rowferry.preflight import Finding
+    from rowferry.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
+        from rowferry import logs
+        from rowferry.settings import load_settings, parse_overrides
+
         settings = load_settings(parse_overrides(options.set), options.config)
         logs.configure(settings.log)
-        command: Command = options.command
+        command: Callable[[Settings, argparse.Namespace], ExitCode] = options.command
         return int(command(settings, options))
     except RowferryError as error:
         print(f"rowferry: {error}", file=sys.stderr)
@@ -54,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(ExitCode.FAILURE)
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
+    """What can be said on the command line."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, metavar="FILE", help="a rowferry.toml")
     common.add_argument(
@@ -64,15 +53,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="a setting, for instance source.url=mysql://reader@db/clinic (repeatable)",
     )
-    parser = argparse.ArgumentParser(
+    made = argparse.ArgumentParser(
         prog="rowferry",
         description="Keeps PostgreSQL an exact, fresh copy of a MySQL or MariaDB database.",
         epilog="Settings: command line > environment (ROWFERRY_SOURCE__URL) > .env > secrets directory"
         " > rowferry.toml. Exit codes: 0 done, 1 failure, 2 usage, 3 differences found,"
         " 69 unreachable, 75 another instance holds the lock, 78 configuration.",
     )
-    parser.add_argument("--version", action="version", version=f"rowferry {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    made.add_argument("--version", action="version", version=f"rowferry {__version__}")
+    commands = made.add_subparsers(required=True, metavar="COMMAND")
     run = commands.add_parser("run", parents=[common], help="copy, then keep the copy equal")
     run.add_argument(
         "--until-caught-up",
@@ -102,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
-    return parser
+    return made
 
 
 def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -163,6 +152,8 @@ def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.pipeline import Pipeline
+
     return Pipeline(settings, until_caught_up=options.until_caught_up).run()
 
 
@@ -182,6 +173,10 @@ def _check(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _findings(settings: Settings) -> list[Finding]:
+    from rowferry.destination import connect as connect_destination
+    from rowferry.mysql_source import connect, describe_server
+    from rowferry.preflight import check_destination, check_source, check_state_dir, check_tables
+
     with connect(settings.source) as control:
         findings = list(check_source(control, describe_server(control), settings))
         findings += check_tables(control, settings)
@@ -192,7 +187,12 @@ def _findings(settings: Settings) -> list[Finding]:
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.destination import connect as connect_destination
+    from rowferry.status import read_status, render_status
+
     if options.wait_for is not None:
+        from rowferry.waiting import wait_for
+
         wait_for(settings, options.wait_for, options.timeout, lambda text: print(text, file=sys.stderr))
     elif options.timeout is not None:
         raise UsageError("show the status", reason="--timeout goes with --wait-for")
@@ -203,6 +203,9 @@ def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.resync_command import apply_changes
+    from rowferry.schema_command import as_json, look, render
+
     if options.plan is not None:
         return _schema_plan(settings, options)
     if options.tables == ["apply"]:
@@ -217,6 +220,8 @@ def _schema(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _schema_plan(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.schema_plan import plan, plan_as_json, render_plan
+
     if options.tables:
         raise UsageError("plan", reason="--plan takes no names of tables")
     text = sys.stdin.read() if options.plan == "-" else options.plan
@@ -226,12 +231,16 @@ def _schema_plan(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _resync(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.resync_command import resync
+
     if options.all == bool(options.tables):
         raise UsageError("resync", reason="name the tables or give --all, one of the two")
     return resync(settings, options.tables, dry_run=options.dry_run, yes=options.yes)
 
 
 def _verify(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.verify_command import exit_code, render_results, results_as_json, verify_tables
+
     results = verify_tables(settings, options.tables, _show_progress, mend=options.repair)
     terminal.stderr.progress("")
     print(results_as_json(results) if options.json else render_results(results))
@@ -243,12 +252,17 @@ def _show_progress(table: str, rows: int) -> None:
 
 
 def _quarantine_list(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.quarantine_commands import entries_as_json, list_entries, render_entries
+
     entries = list_entries(settings, options.tables)
     print(entries_as_json(entries) if options.json else render_entries(entries))
     return ExitCode.DONE
 
 
 def _quarantine_retry(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.pipeline import Pipeline
+    from rowferry.quarantine_commands import retry_entries
+
     result = retry_entries(settings, options.tables)
     print(f"{result.carried} rows carried, {result.gone} gone at the source, {result.left} still set aside")
     code = Pipeline(settings, until_caught_up=True, required=options.tables or None).run()
@@ -256,6 +270,8 @@ def _quarantine_retry(settings: Settings, options: argparse.Namespace) -> ExitCo
 
 
 def _quarantine_drop(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.quarantine_commands import drop_entries
+
     if options.all == bool(options.tables):
         raise UsageError("drop entries", reason="name the tables or give --all, one of the two")
     print(f"{drop_entries(settings, options.tables)} entries dropped")
@@ -263,6 +279,8 @@ def _quarantine_drop(settings: Settings, options: argparse.Namespace) -> ExitCod
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.settings import describe
+
     values = describe(settings)
     if options.json:
         print(json.dumps(values, indent=2))

@@ -404,7 +404,7 @@ def existing_tests() -> set[str]:
 def is_understood(command: str) -> bool:
     """Whether the command line's parser takes it, or answers it as it does --help."""
     try:
-        cli._parser().parse_args(shlex.split(command.replace("...", ""), comments=True)[1:])
+        cli.parser().parse_args(shlex.split(command.replace("...", ""), comments=True)[1:])
     except SystemExit as ended:
         return ended.code == 0
     return True
