@@ -1,7 +1,7 @@
 # The commands of a developer. `make help` names them.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench lock generate dist distcheck sbom clean
+.PHONY: help venv demo test lint bench lock generate dist distcheck sbom install-systemd clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,9 +9,11 @@ STAMP := $(VENV)/.complete
 SOURCES := $(wildcard daemon lab tests benchmarks)
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
+ROWFERRY := /opt/rowferry/bin/rowferry
+UNITS := $(DESTDIR)/etc/systemd/system
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make or update .venv, from the lock file (PYTHON=... chooses an interpreter)
 
@@ -50,6 +52,13 @@ distcheck: dist ## Install the wheel and its locked packages into an empty envir
 
 sbom: $(STAMP) ## Write the software bill of materials of requirements.lock, into dist
 	PYTHON="$(BIN)/python" tools/make_sbom.sh
+
+install-systemd: ## Install the units, for root (DESTDIR=... for packages; ROWFERRY=path of the command)
+	install -d -m 0755 $(UNITS) $(DESTDIR)/etc/rowferry
+	for unit in $(notdir $(wildcard deploy/systemd/*.service)); do \
+		sed 's|@ROWFERRY@|$(ROWFERRY)|' "deploy/systemd/$$unit" > "$(UNITS)/$$unit" \
+		&& chmod 0644 "$(UNITS)/$$unit" || exit 1; \
+	done
 
 clean: ## Remove caches and build results (not .venv)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis daemon/*.egg-info

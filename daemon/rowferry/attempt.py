@@ -59,6 +59,9 @@ class Observer(Protocol):
     def verified(self, result: TableResult) -> None:
         """A table was compared with its copy; called in another thread."""
 
+    def long_step(self) -> None:
+        """The loop begins to wait for a server, perhaps for long."""
+
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive; called several times a second."""
 
@@ -186,6 +189,7 @@ class Attempt:
     def _apply(self, batch: MicroBatch) -> None:
         """Load a batch; a table that Postgres refuses is stopped, and the rest loaded without it."""
         prepared = self.applier.prepare(batch)
+        self._observer.long_step()
         while True:
             try:
                 applied = self.applier.apply(prepared)
@@ -216,6 +220,7 @@ class Attempt:
 
     def _barrier(self, barrier: Barrier) -> None:
         cause = barrier.cause
+        self._observer.long_step()
         if isinstance(cause, SchemaChange):
             self._decided(self.applier.schema_change(cause), "schema change")
         else:
@@ -226,6 +231,7 @@ class Attempt:
         """End the doubts that can be ended; look at what DDL statements have made of tables."""
         if not self.book.doubts and not self.book.checks:
             return
+        self._observer.long_step()
         position = self.queue.take_position() or self.applier.checkpoint.position
         if failed := self.applier.check(position):
             self._decided(failed, "check")
@@ -238,7 +244,10 @@ class Attempt:
             return
         moved = position != self.applier.checkpoint.position
         due = time.monotonic() - self._timers.committed >= IDLE_COMMIT_SECONDS
-        if self.applier.finishes_at(position) or due or (force and moved):
+        finishes = self.applier.finishes_at(position)
+        if finishes:
+            self._observer.long_step()
+        if finishes or due or (force and moved):
             try:
                 applied = self.applier.idle(position)
             except TableRefused as error:

@@ -15,7 +15,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from rowferry.changes import RowCounts
 
-STATES: Final = ("starting", "copying", "streaming", "retrying", "stopping", "halted")
+STATES: Final = ("starting", "standby", "copying", "streaming", "retrying", "stopping", "halted")
 TABLE_STATES: Final = ("copying", "streaming", "held", "stopped", "dropped")
 ERROR_KINDS: Final = (
     "configuration",

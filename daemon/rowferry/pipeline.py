@@ -31,6 +31,7 @@ from rowferry.errors import (
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.settings import LISTEN_OFF, Settings
+from rowferry.standby import stand_by
 from rowferry.startup import open_both, refuse_if_locked
 from rowferry.status_server import Answer, StatusServer, as_json, as_text
 
@@ -43,10 +44,19 @@ class Pipeline:
     """One daemon, or one `run --until-caught-up`."""
 
     def __init__(
-        self, settings: Settings, *, until_caught_up: bool = False, required: Collection[str] | None = None
+        self,
+        settings: Settings,
+        *,
+        until_caught_up: bool = False,
+        required: Collection[str] | None = None,
+        standby: bool = False,
     ) -> None:
-        """Starts nothing yet. required: tables that must not be stopped at the end; None means all."""
+        """Starts nothing yet. required: tables that must not be stopped at the end; None means all.
+
+        standby: wait while another instance holds the lock, instead of ending.
+        """
         self._settings = settings
+        self._standby = standby
         self._until_caught_up = until_caught_up
         self._required = required
         self._stopping = threading.Event()
@@ -86,7 +96,8 @@ class Pipeline:
         while True:
             started = time.monotonic()
             try:
-                return self._attempt()
+                self._stand_by()
+                return ExitCode.DONE if self._stopped_early() else self._attempt()
             except RowferryError as error:
                 if self._stopping.is_set() and not self._until_caught_up:
                     return ExitCode.DONE
@@ -97,7 +108,26 @@ class Pipeline:
                 return ExitCode.DONE
             self.board.enter(Starting())
 
+    def _stopped_early(self) -> bool:
+        return self._standby and self._stopping.is_set()
+
+    def _stand_by(self) -> None:
+        """Wait for the lock, if that is wanted; the loader forgets what it knew before another one's turn."""
+        if self._standby and stand_by(
+            self._settings.destination, self._stopping, self._begin_standby, self.board.waiting
+        ):
+            self._loader.close()
+            self._loader = LazyLoader(self._settings)
+            if not self._stopping.is_set():
+                self._log.info("taking_over")
+                self.board.enter(Starting())
+
+    def _begin_standby(self) -> None:
+        self.board.standing_by()
+        self._log.info("standing_by")
+
     def _attempt(self) -> ExitCode:
+        self.board.long_step()
         with open_both(self._settings) as opened:
             self._opened = True
             attempt = Attempt(
@@ -124,7 +154,7 @@ class Pipeline:
         """Wait before the next attempt, or raise the error if no attempt can help."""
         self.board.failed(error)
         one_shot = self._until_caught_up and isinstance(error, Unreachable)
-        lasting = not error.transient and not self._is_own_lock(error)
+        lasting = not error.transient and not self._is_own_lock(error) and not self._can_stand_by(error)
         if lasting or one_shot:
             self.board.enter(Halted(str(error)))
             raise error
@@ -142,6 +172,9 @@ class Pipeline:
         """Whether the lock may still be held by a session of this daemon that Postgres takes for alive."""
         return self._opened and isinstance(error, LockHeld) and not isinstance(error, FencedOff)
 
+    def _can_stand_by(self, error: RowferryError) -> bool:
+        return self._standby and isinstance(error, LockHeld)
+
     def _serve(self) -> StatusServer | None:
         listen = self._settings.http.listen
         if listen == LISTEN_OFF or self._until_caught_up:
@@ -156,7 +189,8 @@ class Pipeline:
         try:
             return StatusServer(listen, answers)
         except ConfigurationError:
-            refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
+            if not self._standby:
+                refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
             raise
 
     def _handle_signals(self) -> None:

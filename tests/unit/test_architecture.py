@@ -27,11 +27,12 @@ TIERS = (
     "sql_words column_words definitions actions alterations filled widening evolve",
     "terminal crash mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting "
     "requests checkpoint load metrics logs schema_log book layout_changes status_server batch_queue "
-    "quarantine checksum_there verify_sides",
-    "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier batch_log desk feeder "
-    "preflight resync status schema_report waiting verify_walk verify_values verify repair verify_watch",
-    "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command "
-    "schema_plan verify_command cli __main__",
+    "quarantine checksum_there verify_sides systemd",
+    "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier batch_log desk "
+    "feeder preflight resync status schema_report waiting verify_walk verify_values verify repair "
+    "verify_watch",
+    "__init__ startup attempt board loading pipeline quarantine_commands resync_command "
+    "schema_command schema_plan verify_command cli __main__ standby",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}
