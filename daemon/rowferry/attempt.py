@@ -59,6 +59,9 @@ class Observer(Protocol):
     def verified(self, result: TableResult) -> None:
         """A table was compared with its copy; called in another thread."""
 
+    def working(self) -> None:
+        """A step begins that may take as long as the destination takes."""
+
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive; called several times a second."""
 
@@ -176,6 +179,7 @@ class Attempt:
 
     def _step(self) -> None:
         item = self.queue.take(_TAKE_SECONDS)
+        self._observer.working()
         if isinstance(item, MicroBatch):
             self._apply(item)
         elif isinstance(item, Barrier):

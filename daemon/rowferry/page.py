@@ -124,7 +124,9 @@ def _errors(status: Mapping[str, Any], now: datetime) -> Iterator[str]:
         return
     yield '<ul class="errors">'
     for each in errors:
-        times = f", {each['count']:,} times since {moment(each['first_at'], now)}" if each["count"] > 1 else ""
+        times = (
+            f", {each['count']:,} times since {moment(each['first_at'], now)}" if each["count"] > 1 else ""
+        )
         table = f"<strong>{escape(each['table'])}</strong>: " if each["table"] else ""
         last = each["last_at"]
         yield (

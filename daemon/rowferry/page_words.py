@@ -33,7 +33,9 @@ def verdict(status: Mapping[str, Any], *, alive: bool) -> Verdict:
         case "starting":
             return Verdict("busy", "Starting", "Connecting to both servers.")
         case "standby":
-            return Verdict("busy", "Standby", "Another instance is at work; this one takes over when it ends.")
+            return Verdict(
+                "busy", "Standby", "Another instance is at work; this one takes over when it ends."
+            )
         case "retrying":
             return Verdict("bad", "Interrupted", f"{_sentence(error)} It tries again by itself.")
         case "stopping":

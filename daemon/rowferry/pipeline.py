@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -20,6 +20,7 @@ from rowferry import __version__, logs
 from rowferry.attempt import Attempt
 from rowferry.board import Board, Halted, Retrying, Starting, Stopping
 from rowferry.checkpoint import TableStatus
+from rowferry.endpoints import endpoints
 from rowferry.errors import (
     ConfigurationError,
     ExitCode,
@@ -33,7 +34,7 @@ from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.settings import LISTEN_OFF, Settings
 from rowferry.startup import open_both, refuse_if_locked
-from rowferry.status_server import Answer, StatusServer, as_json, as_text
+from rowferry.status_server import StatusServer
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
@@ -143,15 +144,8 @@ class Pipeline:
         listen = self._settings.http.listen
         if listen == LISTEN_OFF or self._until_caught_up:
             return None
-        board = self.board
-        answers: dict[str, Callable[[], Answer]] = {
-            "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", board.render_metrics()),
-            "/livez": lambda: as_text(200, "ok") if board.alive() else as_text(503, "stalled"),
-            "/readyz": lambda: as_text(200 if board.ready() else 503, board.state.name),
-            "/status": lambda: as_json(200, board.status()),
-        }
         try:
-            return StatusServer(listen, answers)
+            return StatusServer(listen, endpoints(self.board, self._settings), self.board.sample_lag)
         except ConfigurationError:
             refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
             raise
