@@ -151,10 +151,10 @@ def test_a_long_answer_arrives_whole(server: StatusServer) -> None:
 
 def test_a_request_is_bounded(server: StatusServer) -> None:
     """Headers without end are refused, not kept."""
-    with closing(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) as client:
-        with suppress(ConnectionError):
-            client.sendall(b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * MAX_REQUEST_BYTES)
-            assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+    connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    with closing(connection) as client, suppress(ConnectionError):
+        client.sendall(b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * MAX_REQUEST_BYTES)
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")
     assert ask(server, "/livez")[0] == 200
 
 
