@@ -6,7 +6,8 @@ import math
 import threading
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from rowferry import logs, systemd, terminal
@@ -17,79 +18,32 @@ from rowferry.batch_queue import BatchQueue
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
+from rowferry.daemon_state import Copying, Standby, Starting, State, Stopping, Streaming
 from rowferry.errors import RowferryError, SchemaMoved, SelectTooLong, StreamStopped, Unreachable
 from rowferry.event_names import by_name
+from rowferry.happenings import Happenings, split_remedy
 from rowferry.judging import Kind
+from rowferry.lag_history import LagHistory, LagSample
 from rowferry.metric_families import SIDES
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
 from rowferry.progress import CopyMeter, CopyState
+from rowferry.readiness import FLOWING
+from rowferry.status import read_status
 from rowferry.verify import TableResult
 
 REFRESH_SECONDS: Final = 0.5
 COPY_LOG_SECONDS: Final = 30.0
 STALL_SECONDS: Final = 60.0
+LONG_STEP_SECONDS: Final = 3_600.0
+RECORDS_SECONDS: Final = 5.0
 _STAGES: Final = {
     **dict.fromkeys(("schema change", "catalogue", "check"), "schema"),
     "start": "start",
     "rows do not fit": "read",
 }
 """Where a table was stopped, by the cause of the decision; else while loading."""
-
-
-@dataclass(frozen=True, slots=True)
-class Starting:
-    """Opening both ends."""
-
-    name = "starting"
-
-
-@dataclass(frozen=True, slots=True)
-class Standby:
-    """Waiting for another instance to give up the dataset's lock."""
-
-    name = "standby"
-
-
-@dataclass(frozen=True, slots=True)
-class Copying:
-    """Some table is still being copied; the stream is applied all the same."""
-
-    name = "copying"
-
-
-@dataclass(frozen=True, slots=True)
-class Streaming:
-    """Every table that can be is in step."""
-
-    name = "streaming"
-
-
-@dataclass(frozen=True, slots=True)
-class Retrying:
-    """Waiting to try again after a failure."""
-
-    error: str
-    name = "retrying"
-
-
-@dataclass(frozen=True, slots=True)
-class Stopping:
-    """Asked to stop; ending at a batch boundary."""
-
-    name = "stopping"
-
-
-@dataclass(frozen=True, slots=True)
-class Halted:
-    """Cannot go on without a person."""
-
-    error: str
-    name = "halted"
-
-
-State = Starting | Standby | Copying | Streaming | Retrying | Stopping | Halted
 
 
 class Board:
@@ -104,6 +58,13 @@ class Board:
         self._state: State = Starting()
         self._refreshed = 0.0
         self._ticked = time.monotonic()
+        self._patience = LONG_STEP_SECONDS  # opening may alter big tables
+        self._started_at = datetime.now(UTC)
+        self._history = LagHistory()
+        self._happenings = Happenings()
+        self._records: dict[str, dict[str, Any]] = {}
+        self._records_at = 0.0
+        self._since: dict[str, int] = {}
         self._counts: dict[str, RowCounts] = {}
         self._meter = CopyMeter()
         self._told_copy = time.monotonic()
@@ -138,7 +99,27 @@ class Board:
     def status(self) -> dict[str, Any]:
         """What /status shows."""
         with self._lock:
-            return {**self._status, "replication_lag_seconds": self._lag()}
+            errors = self._happenings.newest_first()
+            return {
+                **self._status,
+                "replication_lag_seconds": self._lag(),
+                "started_at": self._started_at,
+                "last_errors": errors,
+            }
+
+    def sample_lag(self) -> None:
+        """Note the lag, once a second; called by one thread alone."""
+        now = time.monotonic()
+        if self._history.due(now):
+            self._history.add(now, self._lag())
+
+    def lag_history(self) -> list[LagSample]:
+        """The lag of the last quarter of an hour; for the thread that samples it."""
+        return self._history.samples(time.monotonic())
+
+    def _happened(self, kind: str, message: str, remedy: str = "", table: str = "") -> None:
+        with self._lock:
+            self._happenings.note(datetime.now(UTC), kind, message, remedy, table)
 
     def render_metrics(self) -> bytes:
         """What /metrics shows; lag as of now, also while nothing moves."""
@@ -152,17 +133,19 @@ class Board:
         return self._monitor.lag()[0] if self._monitor is not None else None
 
     def alive(self) -> bool:
-        """Whether the run loop has made progress lately."""
-        return time.monotonic() - self._ticked < STALL_SECONDS
+        """Whether the run loop has made progress lately; a long step has an hour."""
+        return time.monotonic() - self._ticked < self._patience
 
     def ready(self) -> bool:
         """Whether both ends are connected and changes flow."""
-        return isinstance(self._state, Streaming | Copying)
+        return self._state.name in FLOWING
 
     def failed(self, error: RowferryError) -> None:
         """An attempt ended with an error."""
         self._publish_counts()
         self.metrics.error(error.stage or "load", error.kind)
+        message = str(error).removesuffix(f". {' '.join(error.hint.split())}") if error.hint else str(error)
+        self._happened(error.kind, message, error.hint)
         for side in ("source", "destination"):
             self.metrics.connected(side, False)
         if error.kind in ("load", "table_load"):
@@ -178,11 +161,12 @@ class Board:
 
     def waiting(self) -> None:
         """The run loop is alive while it waits to try again, or for the lock."""
-        self._ticked = time.monotonic()
+        self._ticked, self._patience = time.monotonic(), LONG_STEP_SECONDS
         self._manager.waiting()
 
     def long_step(self) -> None:
         """The run loop begins to wait for a server, perhaps for long."""
+        self._ticked, self._patience = time.monotonic(), LONG_STEP_SECONDS
         self._manager.long_step()
 
     def standing_by(self) -> None:
@@ -207,6 +191,7 @@ class Board:
             attempt.monitor.go_on_from(self._monitor)
         self._monitor, self._queue = attempt.monitor, attempt.queue
         self._attempt, self._published = attempt, {}
+        self._records_at = 0.0
         self._log.info(
             "stream_opened",
             server=attempt.source.server.version_text,
@@ -225,6 +210,7 @@ class Board:
         if back:
             self.metrics.add("checkpoint_regressions", 1)
             self._log.warning("checkpoint_went_back", position=str(position), before=str(last))
+            self._happened("checkpoint", "Postgres had lost commits; they are being applied again")
         return back
 
     def applied(self, applied: Applied) -> None:
@@ -234,6 +220,7 @@ class Board:
         for table, rows in applied.set_aside.items():
             if rows:
                 self._log.error("rows_set_aside", table=table, rows=sum(rows.values()), policies=dict(rows))
+                self._happened("rows_set_aside", "rows were set aside", "`rowferry quarantine list`", table)
         for finished in applied.finished:
             self._log.info("table_copied", table=finished.name)
         if not applied.tables and not applied.transactions:
@@ -242,14 +229,19 @@ class Board:
         self.metrics.batch(applied.rows, applied.stages)
         for table, counts in applied.tables.items():
             self._counts[table] = self._counts.get(table, RowCounts()) + counts
+            self._since[table] = self._since.get(table, 0) + counts.total - counts.copied
             self.metrics.table_rows(table, counts, applied.zero_dates.get(table, {}))
             self.metrics.set_aside(table, applied.set_aside.get(table, {}))
         log_batch(self._log, applied, self._lag(), self._queue.size if self._queue is not None else 0)
 
     def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
         """Tables changed their state."""
+        self._records_at = 0.0
         for decision in decisions:
             status = decision.record.status
+            if status in (TableStatus.STOPPED, TableStatus.HELD):
+                kind = "table" if status is TableStatus.STOPPED else "held"
+                self._happened(kind, *split_remedy(decision.record.error), decision.record.table.id.name)
             if status is TableStatus.STOPPED:
                 self.metrics.error(_STAGES.get(cause, "load"), "table")
                 if decision.policy:
@@ -279,13 +271,15 @@ class Board:
         self.metrics.verified(result.table, result.rows, counts, complete=not result.problem)
         if result.verdict == "different":
             self._log.error("differences_found", table=result.table, rows=result.rows, kinds=counts)
+            told = "rows of the copy differ from the source"
+            self._happened("differences", told, f"`rowferry verify {result.table} --repair`", result.table)
         else:
             problem = result.problem or None
             self._log.info("table_verified", table=result.table, rows=result.rows, problem=problem)
 
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive."""
-        self._ticked = time.monotonic()
+        self._ticked, self._patience = time.monotonic(), STALL_SECONDS
         self._manager.alive()
         if self._ticked - self._refreshed >= REFRESH_SECONDS:
             self._refresh(attempt)
@@ -301,16 +295,18 @@ class Board:
         self._gauges(attempt, until_us, offset)
         self._tell_manager(attempt)
         self._publish_counts()
+        self._read_records(attempt)
         until = to_time(until_us)
         status = {
             "applied_source_timestamp": until.isoformat() if until else None,
+            "applied_until": until,
             "position": str(attempt.applier.checkpoint.position),
             "load_id": attempt.applier.last_load_id,
             "server": attempt.source.server.version_text,
             "batches": self._batches,
             "copy": {**asdict(copied), "seconds_left": copied.seconds_left} if copied.tables else None,
             "rows_applied": sum(c.total - c.copied for c in self._counts.values()),
-            "tables": self._tables(attempt),
+            "tables": self._tables(attempt, until),
         }
         with self._lock:
             self._status.update(status)
@@ -372,17 +368,33 @@ class Board:
             self.metrics.add(name, number - self._published.get((name, *labels), 0), *labels)
         self._published = counts
 
-    def _tables(self, attempt: Attempt) -> list[dict[str, Any]]:
+    def _read_records(self, attempt: Attempt) -> None:
+        """What the tracking tables know, now and then: the same names and numbers as in `rowferry status`."""
+        if self._refreshed - self._records_at < RECORDS_SECONDS:
+            return
+        self._records_at = self._refreshed
+        document = read_status(attempt.source.session, attempt.book.dataset)
+        self._records = {each["table"]: each for each in document["tables"]}
+        self._since.clear()
+        with self._lock:
+            self._status["checkpoint"] = document["checkpoint"]
+
+    def _tables(self, attempt: Attempt, until: datetime | None) -> list[dict[str, Any]]:
         tables = []
         for record in sorted(attempt.book.records.values(), key=lambda r: r.table.id):
             name = record.table.id.name
-            counts = self._counts.get(name, RowCounts())
+            known = self._records.get(name, {})
+            streams = record.status is TableStatus.STREAMING
             tables.append(
                 {
                     "table": name,
                     "state": record.status.value,
+                    "as_of": until if streams else known.get("as_of"),
+                    "consistent_since": known.get("consistent_since"),
+                    "last_change": known.get("last_change"),
                     "rows_copied": record.copy.rows,
-                    "rows_applied": counts.total - counts.copied,
+                    "rows_expected": record.copy.total or attempt.copier.sizes.get(name, 0),
+                    "rows_applied": known.get("rows_applied", 0) + self._since.get(name, 0),
                     "rows_set_aside": attempt.applier.quarantine.counts.get(name, 0),
                     "error": record.error or None,
                 }

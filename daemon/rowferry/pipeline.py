@@ -10,16 +10,18 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack
 from types import FrameType
 from typing import Final
 
 from rowferry import __version__, logs
 from rowferry.attempt import Attempt
-from rowferry.board import Board, Halted, Retrying, Starting, Stopping
+from rowferry.board import Board
 from rowferry.checkpoint import TableStatus
 from rowferry.crash import where
+from rowferry.daemon_state import Halted, Retrying, Starting, Stopping
+from rowferry.endpoints import endpoints
 from rowferry.errors import (
     ConfigurationError,
     ExitCode,
@@ -36,7 +38,7 @@ from rowferry.settings import LISTEN_OFF, Settings
 from rowferry.standby import stand_by
 from rowferry.startup import open_both, refuse_if_locked
 from rowferry.state_dir import StateDirWatch
-from rowferry.status_server import Answer, StatusServer, as_json, as_text
+from rowferry.status_server import StatusServer
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
@@ -190,15 +192,8 @@ class Pipeline:
         listen = self._settings.http.listen
         if listen == LISTEN_OFF or self._until_caught_up:
             return None
-        board = self.board
-        answers: dict[str, Callable[[], Answer]] = {
-            "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", board.render_metrics()),
-            "/livez": lambda: as_text(200, "ok") if board.alive() else as_text(503, "stalled"),
-            "/readyz": lambda: as_text(200 if board.ready() else 503, board.state.name),
-            "/status": lambda: as_json(200, board.status()),
-        }
         try:
-            return StatusServer(listen, answers)
+            return StatusServer(listen, endpoints(self.board, self._settings), self.board.sample_lag)
         except ConfigurationError:
             if not self._standby:
                 refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule

@@ -214,6 +214,9 @@ class HttpSettings(_Group):
     """The daemon's small HTTP server."""
 
     listen: str = Field(default="127.0.0.1:9580", description="address:port, or off")
+    ready_lag_seconds: float | None = Field(
+        default=None, gt=0, description="/readyz says no while the lag is greater; unset: no limit"
+    )
 
     @field_validator("listen")
     @classmethod

@@ -18,26 +18,27 @@ import rowferry
 
 PACKAGE = Path(rowferry.__file__).parent
 TIERS = (
-    "errors position failpoints",
+    "errors position failpoints daemon_state",
     "table_schema changes column_settings setting_groups settings",
     "types wire_types table_map decode charset_tables charsets arrays decimals temporal mysql_json "
     "labels temporal_hires compressed geometry fixed_kinds convert ddl transaction json_texts overrides "
     "retype zero_dates policies text_columns carry row_history batch assemble touched lag load_ids progress "
     "repeats chunk_sql key_sql key_texts payload binlog_events row_text checksum_sql verify_keys "
     "judging sql_words column_words definitions actions alterations filled widening evolve "
-    "event_names metric_families retention",
+    "event_names metric_families retention happenings lag_history readiness page_words page_style "
+    "lag_plot page",
     "terminal crash mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting "
     "requests checkpoint load metrics logs schema_log book layout_changes status_server batch_queue "
-    "quarantine checksum_there verify_sides systemd binlog_files state_dir",
+    "quarantine checksum_there verify_sides systemd binlog_files state_dir pace",
     "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier batch_log desk "
     "feeder preflight resync status schema_report waiting verify_walk verify_values verify repair "
     "verify_watch",
     "__init__ startup attempt board loading pipeline quarantine_commands resync_command "
-    "schema_command schema_plan verify_command cli __main__ standby",
+    "schema_command schema_plan verify_command cli __main__ standby endpoints",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}
-BROAD_EXCEPTS = {"attempt": 1, "pipeline": 1}
+BROAD_EXCEPTS = {"attempt": 1, "pipeline": 1, "status_server": 1}
 MAX_MODULE_LINES = 400
 MAX_FUNCTION_LINES = 60
 

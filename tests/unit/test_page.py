@@ -1,4 +1,4 @@
-"""The page for people: what it says first, that nothing in it is markup of others, that its plot is readable."""
+"""The page for people: what it says first, that nothing in it is markup of others, its plot."""
 
 from __future__ import annotations
 

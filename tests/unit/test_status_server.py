@@ -5,18 +5,28 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import closing
+import threading
+from collections.abc import Iterator
+from contextlib import closing, suppress
 
 import pytest
 
 from rowferry.errors import ConfigurationError
-from rowferry.status_server import MAX_THREADS, Answer, StatusServer, as_json, as_text
+from rowferry.status_server import MAX_CLIENTS, MAX_REQUEST_BYTES, Endpoint, StatusServer, as_json, as_text
 
-ANSWERS: dict[str, Callable[[], Answer]] = {
-    "/livez": lambda: as_text(200, "ok"),
-    "/readyz": lambda: as_text(503, "copying"),
-    "/status": lambda: as_json(200, {"a": 1, "b": object}),
+BIG = "x" * 8_000_000
+
+
+def _defect(_query: object) -> None:
+    raise KeyError("Canary")
+
+
+ANSWERS = {
+    "/livez": Endpoint(lambda _: as_text(200, "ok")),
+    "/readyz": Endpoint(lambda query: as_text(503, f"copying {sorted(query)}"), ("verbose", "standby=ok")),
+    "/status": Endpoint(lambda _: as_json(200, {"a": 1, "b": object})),
+    "/big": Endpoint(lambda _: as_text(200, BIG)),
+    "/defect": Endpoint(_defect),  # type: ignore[arg-type]
 }
 PATIENCE = 30
 
@@ -58,7 +68,7 @@ def test_everything_else_is_not_found(server: StatusServer, path: str) -> None:
 
 def test_other_methods_are_refused(server: StatusServer) -> None:
     """Nothing can be changed over HTTP."""
-    assert ask(server, "/livez", "POST")[0] == 501
+    assert ask(server, "/livez", "POST")[0] == 405
 
 
 def test_it_does_not_tell_its_versions(server: StatusServer) -> None:
@@ -81,22 +91,98 @@ def test_a_slow_client_does_not_block_others(server: StatusServer) -> None:
             client.close()
 
 
-def test_clients_are_bounded(server: StatusServer) -> None:
-    """One too many is turned away at once; when the others leave, there is room again."""
-    clients = [socket.create_connection(("127.0.0.1", server.port), PATIENCE) for _ in range(MAX_THREADS)]
-    try:
-        with closing(socket.create_connection(("127.0.0.1", server.port), PATIENCE)) as extra:
-            assert extra.recv(1) == b""
-    finally:
-        for client in clients:
-            client.close()
-    for _ in range(1_000):
+def connections(server: StatusServer, number: int) -> list[socket.socket]:
+    """Clients that connect, begin a request, and say no more."""
+    clients = []
+    for _ in range(number):
+        client = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        with suppress(OSError):  # it may have been closed for a newer one
+            client.sendall(b"GET /li")
+        clients.append(client)
+    return clients
+
+
+def test_the_crowd_makes_room_for_others(server: StatusServer) -> None:
+    """Clients are bounded; a connection of another address outlasts those of the one that has the most."""
+    with closing(socket.create_connection(("127.0.0.1", server.port), PATIENCE, ("127.0.0.9", 0))) as other:
+        other.sendall(b"GET /livez HTTP/1.1\r\n")
+        clients = connections(server, 2 * MAX_CLIENTS)
         try:
             assert ask(server, "/livez")[0] == 200
-            return
-        except (ConnectionError, http.client.HTTPException):
-            continue
-    pytest.fail("no room after the clients left")
+            assert len(server._clients) <= MAX_CLIENTS
+            other.sendall(b"\r\n")
+            assert other.recv(100).startswith(b"HTTP/1.1 200 ")
+        finally:
+            for client in clients:
+                client.close()
+
+
+def test_a_flood_leaves_the_others_their_answers(server: StatusServer) -> None:
+    """Four clients ask as fast as they can, a hundred dawdle: another is answered."""
+    stop = threading.Event()
+
+    def flood() -> None:
+        while not stop.is_set():
+            with suppress(OSError, http.client.HTTPException):
+                ask(server, "/status")
+
+    threads = [threading.Thread(target=flood, daemon=True) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    clients = connections(server, 100)
+    try:
+        for _ in range(5):
+            other = http.client.HTTPConnection("127.0.0.1", server.port, PATIENCE, ("127.0.0.9", 0))
+            with closing(other):
+                other.request("GET", "/livez")
+                assert other.getresponse().status == 200
+    finally:
+        stop.set()
+        for client in clients:
+            client.close()
+        for each in threads:
+            each.join(PATIENCE)
+
+
+def test_a_long_answer_arrives_whole(server: StatusServer) -> None:
+    """More than a socket holds at once."""
+    assert ask(server, "/big")[2] == BIG.encode() + b"\n"
+
+
+def test_a_request_is_bounded(server: StatusServer) -> None:
+    """Headers without end are refused, not kept."""
+    connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    with closing(connection) as client, suppress(ConnectionError):
+        client.sendall(b"GET /livez HTTP/1.1\r\n" + b"X: y\r\n" * MAX_REQUEST_BYTES)
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+    assert ask(server, "/livez")[0] == 200
+
+
+def test_a_defect_in_an_answer_ends_no_server(server: StatusServer) -> None:
+    """It is a 500 without a word of its message."""
+    code, _, body = ask(server, "/defect")
+    assert code == 500
+    assert b"Canary" not in body
+    assert ask(server, "/livez")[0] == 200
+
+
+def test_only_known_queries_reach_an_answer(server: StatusServer) -> None:
+    """So that no query makes the same answer be made again."""
+    assert ask(server, "/readyz?x=1&verbose=1&standby=no")[2] == b"copying ['verbose']\n"
+    assert ask(server, "/readyz?standby=ok")[2] == b"copying ['standby=ok']\n"
+    assert len(server._cached) == 2
+
+
+def test_answers_say_what_a_browser_may_do(server: StatusServer) -> None:
+    """No script, no frame, no guess, no copy kept. HEAD says the same, without a body."""
+    for method in ("GET", "HEAD"):
+        with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)) as client:
+            client.request(method, "/livez")
+            answer = client.getresponse()
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            assert answer.headers["Content-Length"] == "3"
+            assert answer.read() == (b"ok\n" if method == "GET" else b"")
 
 
 def test_a_client_that_leaves_is_no_news(server: StatusServer, capsys: pytest.CaptureFixture[str]) -> None:
