@@ -28,7 +28,7 @@ from rowferry.checkpoint import (
 from rowferry.copies import Copies, Plan
 from rowferry.destination import Session, run_all
 from rowferry.errors import StreamStopped, TableRefused, TableStopped
-from rowferry.follower import SchemaFollower, SourceView
+from rowferry.follower import Outcome, SchemaFollower, SourceView
 from rowferry.layout_changes import commit
 from rowferry.load_ids import LoadIds
 from rowferry.position import BinlogPosition
@@ -97,7 +97,11 @@ class Applier:
         applied_until: Callable[[BinlogPosition], int],
         quarantine: QuarantineBook,
     ) -> None:
-        """applied_until: source time at a position."""
+        """applied_until: source time at a position.
+
+        `schema_changes` counts what was committed of DDL statements, by action and result; of a table that
+        had waited for its layout, the action is "settle".
+        """
         self._session = session
         self._book = book
         self.checkpoint = checkpoint
@@ -108,6 +112,7 @@ class Applier:
         self.quarantine = quarantine
         self._ids = LoadIds(checkpoint.load_id)
         self._copies = Copies(book)
+        self.schema_changes: Counter[tuple[str, str]] = Counter()
 
     @property
     def last_load_id(self) -> str:
@@ -148,7 +153,8 @@ class Applier:
         )
         self._record(plan, load_id, started_us, moved)
         plan.statements.append(save_checkpoint(self._book.dataset, moved, self._applied_until(position)))
-        stages = {"convert": prepared.seconds, **self._commit(plan, load_id)}
+        reading = {"decode": batch.decode_seconds, "convert": prepared.seconds}
+        stages = {**reading, **self._commit(plan, load_id)}
         self.checkpoint = moved
         self._accept(plan)
         return self._applied(batch, plan, load_id, stages)
@@ -186,10 +192,15 @@ class Applier:
         verdicts = self._follower.decide(change, self.last_load_id)
         decisions = [v.decision for v in verdicts if v.decision is not None]
 
-        def notes(made: Sequence[Decision]) -> list[Statement]:
-            return self._follower.notes(change, verdicts, made)
+        became: list[Outcome] = []
 
-        return self._commit_decisions(decisions, change.end, notes)
+        def notes(made: Sequence[Decision]) -> list[Statement]:
+            became.extend(self._follower.outcomes(verdicts, made))
+            return self._follower.notes(change, became)
+
+        made = self._commit_decisions(decisions, change.end, notes)
+        self.schema_changes.update((o.action, o.result) for o in became)
+        return made
 
     def due(self, position: BinlogPosition) -> tuple[TableId, ...]:
         """Doubtful tables that can be settled now. position: up to which everything is applied."""
@@ -201,6 +212,7 @@ class Applier:
         position = self.checkpoint.position
         made = self._commit_decisions(decisions, position, self._follower.settle_notes)
         ended = {d.record.table.id for d in made if d.until is None}
+        self.schema_changes.update(("settle", result) for _, result in self._follower.settled(made))
         self._book.known_at.update(dict.fromkeys(ended, head))
         return made
 

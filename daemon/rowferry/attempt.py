@@ -25,7 +25,7 @@ from rowferry.copy import Copier
 from rowferry.copy_gate import CopyGate
 from rowferry.desk import Desk
 from rowferry.destination import run_all
-from rowferry.errors import Interrupted, TableRefused
+from rowferry.errors import Interrupted, TableRefused, at_stage
 from rowferry.feeder import Feeder
 from rowferry.monitor import Monitor
 from rowferry.quarantine import QuarantineBook
@@ -84,7 +84,10 @@ class Attempt:
         *,
         until_caught_up: bool,
     ) -> None:
-        """loader outlives the attempt; stopping: set from outside to end at a batch boundary."""
+        """loader outlives the attempt; stopping: set from outside to end at a batch boundary.
+
+        `events` counts the binlog events that were read, by type number.
+        """
         self.settings = settings
         self.source = opened
         self.book = opened.book
@@ -92,9 +95,10 @@ class Attempt:
         self._observer = observer
         self._stopping = stopping
         self._until_caught_up = until_caught_up
+        self.events = [0] * 256
         self._touches = TouchLog()
         self.queue = BatchQueue(settings.batch, opened.checkpoint.position)
-        self.monitor = Monitor(settings.source, opened.server)
+        self.monitor = Monitor(settings.source, opened.server, opened.checkpoint.position)
         self.applier = Applier(
             opened.session,
             opened.book,
@@ -133,23 +137,25 @@ class Attempt:
 
     @contextmanager
     def _threads(self) -> Iterator[None]:
-        reader = BinlogReader(
-            self.settings.source,
-            self.source.server,
-            derive_server_id(self.settings),
-            self.source.checkpoint.position,
-            self.book.is_transactional,
-        )
+        with at_stage("read"):
+            reader = BinlogReader(
+                self.settings.source,
+                self.source.server,
+                derive_server_id(self.settings),
+                self.source.checkpoint.position,
+                self.book.is_transactional,
+                self.events,
+            )
         threads = [
-            self._thread("reader", lambda: self.feeder.run(reader)),
-            self._thread("monitor", self.monitor.run),
+            self._thread("read", "reader", lambda: self.feeder.run(reader)),
+            self._thread("monitor", "monitor", self.monitor.run),
         ]
         if self._watch is not None:
-            threads.append(self._thread("verifier", self._watch.run))
+            threads.append(self._thread("verify", "verifier", self._watch.run))
         if self.book.with_status(TableStatus.COPYING):
-            threads.append(self._thread("warm", self._loader.warm))  # while the first rows are read
+            threads.append(self._thread("load", "warm", self._loader.warm))  # while the first rows are read
         copiers = range(self.settings.copying.parallel)
-        threads += [self._thread(f"copier-{n}", self.copier.run) for n in copiers]
+        threads += [self._thread("copy", f"copier-{n}", self.copier.run) for n in copiers]
         try:
             for thread in threads:
                 thread.start()
@@ -164,13 +170,15 @@ class Attempt:
             for thread in threads:
                 thread.join(_JOIN_SECONDS)
 
-    def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
-        return threading.Thread(target=self._guard, args=(work,), name=name, daemon=True)
+    def _thread(self, stage: str, name: str, work: Callable[[], None]) -> threading.Thread:
+        """stage: of the errors that it ends with."""
+        return threading.Thread(target=self._guard, args=(stage, work), name=name, daemon=True)
 
-    def _guard(self, work: Callable[[], None]) -> None:
+    def _guard(self, stage: str, work: Callable[[], None]) -> None:
         with contextlib.suppress(Interrupted):
             try:
-                work()
+                with at_stage(stage):
+                    work()
             except BaseException as error:  # noqa: BLE001 - handed to the run loop, which decides
                 self.queue.fail(error)
 
@@ -216,10 +224,11 @@ class Attempt:
 
     def _barrier(self, barrier: Barrier) -> None:
         cause = barrier.cause
-        if isinstance(cause, SchemaChange):
-            self._decided(self.applier.schema_change(cause), "schema change")
-        else:
-            self._decided(self.applier.fault(cause), "rows do not fit")
+        with at_stage("schema"):
+            if isinstance(cause, SchemaChange):
+                self._decided(self.applier.schema_change(cause), "schema change")
+            else:
+                self._decided(self.applier.fault(cause), "rows do not fit")
         barrier.done.set()
 
     def _settle(self) -> None:
@@ -227,10 +236,11 @@ class Attempt:
         if not self.book.doubts and not self.book.checks:
             return
         position = self.queue.take_position() or self.applier.checkpoint.position
-        if failed := self.applier.check(position):
-            self._decided(failed, "check")
-        if due := self.applier.due(position):
-            self._decided(self.applier.settle(due), "catalogue")
+        with at_stage("schema"):
+            if failed := self.applier.check(position):
+                self._decided(failed, "check")
+            if due := self.applier.due(position):
+                self._decided(self.applier.settle(due), "catalogue")
 
     def _idle(self, *, force: bool = False) -> None:
         position = self.queue.take_position()

@@ -240,7 +240,10 @@ Segment = StreamSegment | ChunkSegment
 
 @dataclass(slots=True, eq=False)
 class MicroBatch:
-    """What is loaded in one Postgres transaction. size: bytes of row images."""
+    """What is loaded in one Postgres transaction. size: bytes of row images.
+
+    decode_seconds: how long the reader decoded its rows.
+    """
 
     segments: dict[TableId, list[Segment]] = field(default_factory=dict)
     end: BinlogPosition | None = None
@@ -249,6 +252,7 @@ class MicroBatch:
     rows: int = 0
     size: int = 0
     marks: list[CopyMark] = field(default_factory=list)
+    decode_seconds: float = 0.0
 
     @property
     def empty(self) -> bool:

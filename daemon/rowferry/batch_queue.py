@@ -87,12 +87,13 @@ class BatchQueue:
         watch: Callable[[], None],
         is_current: Callable[[], bool],
         touched: Iterable[TableId] = (),
+        decode_seconds: float = 0.0,
     ) -> bool:
         """Append a whole transaction; waits while the queue is full. False: it was not appended.
 
         Both are called under the lock. watch: what it notes is in step with the transaction's place.
         is_current: whether the rows are still what the transaction must be decoded to. touched: tables
-        without a key that it changes.
+        without a key that it changes. decode_seconds: what it took to decode the rows.
         """
         with self._changed:
             self._wait_for_room()
@@ -105,6 +106,7 @@ class BatchQueue:
             for table in touched:
                 self._open.add_mark(TableTouched(table))
             self._open.end_transaction(transaction.end, transaction.commit_time_us)
+            self._open.decode_seconds += decode_seconds
             self._position = transaction.end
             watch()
             self._opened(bool(rows) or bool(self._open.marks))

@@ -36,11 +36,15 @@ class BinlogReader:
         server_id: int,
         start: BinlogPosition,
         is_transactional: Callable[[TableId], bool],
+        counts: list[int] | None = None,
     ) -> None:
-        """server_id: this replica's own. start: the end of the last transaction applied."""
+        """server_id: this replica's own. start: the end of the last transaction applied.
+
+        counts: of events read, by type number, 0 to 255; counted up while reading.
+        """
         self._settings = settings
         self._server = server
-        self._dispatcher = EventDispatcher(server, start, is_transactional)
+        self._dispatcher = EventDispatcher(server, start, is_transactional, counts)
         self._reader = self._open(server_id, start)
 
     @property

@@ -15,8 +15,10 @@ from rowferry.attempt import Attempt
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
-from rowferry.errors import RowferryError, StreamStopped
+from rowferry.errors import RowferryError, SchemaMoved, SelectTooLong, StreamStopped, Unreachable
+from rowferry.event_names import by_name
 from rowferry.judging import Kind
+from rowferry.metric_families import SIDES
 from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
@@ -26,6 +28,12 @@ from rowferry.verify import TableResult
 REFRESH_SECONDS: Final = 0.5
 COPY_LOG_SECONDS: Final = 30.0
 STALL_SECONDS: Final = 60.0
+_STAGES: Final = {
+    **dict.fromkeys(("schema change", "catalogue", "check"), "schema"),
+    "start": "start",
+    "rows do not fit": "read",
+}
+"""Where a table was stopped, by the cause of the decision; else while loading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +98,12 @@ class Board:
         self._meter = CopyMeter()
         self._told_copy = time.monotonic()
         self._batches = 0
-        self._backpressure = 0.0
+        self._attempt: Attempt | None = None
+        self._remaining: dict[str, int] = {}
+        self._published: dict[tuple[str, ...], float] = {}
         self._monitor: Monitor | None = None
         self._last: BinlogPosition | None = None
         self._status: dict[str, Any] = {"database": database, "dataset": dataset, "tables": []}
-        metrics.gauge("replication_lag_seconds", math.nan)
         self.enter(Starting())
 
     @property
@@ -117,9 +126,10 @@ class Board:
 
     def render_metrics(self) -> bytes:
         """What /metrics shows; lag as of now, also while nothing moves."""
-        lag = self._lag()
-        if lag is not None:
-            self.metrics.gauge("replication_lag_seconds", lag)
+        if self._monitor is not None:
+            lag, headroom = self._lag(), self._monitor.files.headroom_seconds()
+            self.metrics.gauge("replication_lag_seconds", math.nan if lag is None else lag)
+            self.metrics.gauge("binlog_retention_headroom_seconds", headroom)
         return self.metrics.render()
 
     def _lag(self) -> float | None:
@@ -135,13 +145,20 @@ class Board:
 
     def failed(self, error: RowferryError) -> None:
         """An attempt ended with an error."""
-        self.metrics.error(error.kind)
+        self._publish_counts()
+        self.metrics.error(error.stage or "load", error.kind)
         for side in ("source", "destination"):
             self.metrics.connected(side, False)
         if error.kind in ("load", "table_load"):
             self.metrics.failed_batch()
         if isinstance(error, StreamStopped) and error.unknown_event is not None:
             self.metrics.unknown_event(error.unknown_event)
+
+    def reconnecting(self, error: RowferryError) -> None:
+        """A new attempt follows."""
+        at_source = isinstance(error, SchemaMoved | SelectTooLong)
+        side = error.side if isinstance(error, Unreachable) else SIDES[not at_source]
+        self.metrics.reconnect(side, error.kind)
 
     def waiting(self) -> None:
         """The run loop is alive while it waits to try again."""
@@ -153,9 +170,11 @@ class Board:
             self.metrics.connected(side, True)
         self.metrics.gauge("queue_capacity_bytes", attempt.settings.batch.max_bytes)
         self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
+        went_back = self._note_regression(attempt.source.checkpoint.position)
+        if self._monitor is not None and not went_back:
+            attempt.monitor.go_on_from(self._monitor)
         self._monitor = attempt.monitor
-        self._note_regression(attempt.source.checkpoint.position)
-        self._backpressure = 0.0
+        self._attempt, self._published = attempt, {}
         self._log.info(
             "stream_opened",
             server=attempt.source.server.version_text,
@@ -166,12 +185,14 @@ class Board:
             self._log.warning("setting_fits_nothing", setting=section)
         self._refresh(attempt)
 
-    def _note_regression(self, position: BinlogPosition) -> None:
-        """A destination that lost commits takes the daemon back with it; that is counted."""
+    def _note_regression(self, position: BinlogPosition) -> bool:
+        """A destination that lost commits takes the daemon back with it; that is counted. Whether it did."""
         last = self._last
-        if last is not None and last.identity == position.identity and not position.reached(last):
+        back = last is not None and last.identity == position.identity and not position.reached(last)
+        if back:
             self.metrics.add("checkpoint_regressions", 1)
             self._log.warning("checkpoint_went_back", position=str(position), before=str(last))
+        return back
 
     def applied(self, applied: Applied) -> None:
         """A batch, or an idle checkpoint, was committed."""
@@ -205,7 +226,7 @@ class Board:
         for decision in decisions:
             status = decision.record.status
             if status is TableStatus.STOPPED:
-                self.metrics.error("table")
+                self.metrics.error(_STAGES.get(cause, "load"), "table")
                 if decision.policy:
                     self.metrics.policy_stop(decision.record.table.id.name, decision.policy)
                 self._log.error(
@@ -228,6 +249,8 @@ class Board:
         """A table was compared with its copy."""
         counts = {kind.value: len(result.keys(kind)) for kind in Kind}
         counts[Kind.DIFFERENT.value] += result.nameless  # at least one
+        if result.failed:
+            self.metrics.error("verify", result.failed)
         self.metrics.verified(result.table, result.rows, counts, complete=not result.problem)
         if result.verdict == "different":
             self._log.error("differences_found", table=result.table, rows=result.rows, kinds=counts)
@@ -249,6 +272,7 @@ class Board:
         copied = self._sample_copies(attempt, copying)
         _, until_us, offset = attempt.monitor.lag()
         self._gauges(attempt, until_us, offset)
+        self._publish_counts()
         until = to_time(until_us)
         status = {
             "applied_source_timestamp": until.isoformat() if until else None,
@@ -268,6 +292,7 @@ class Board:
         now, sizes = time.monotonic(), attempt.copier.sizes
         rows = [(r.table.id.name, r.copy.rows, r.copy.total) for r in copying]
         state = self._meter.sample(now, [(n, done, total or sizes.get(n, 0)) for n, done, total in rows])
+        self._remaining = {n: max(0, (total or sizes.get(n, 0)) - done) for n, done, total in rows}
         self.metrics.gauge("copy_read_rows", state.rows)
         self.metrics.gauge("copy_expected_rows", state.total)
         terminal.stderr.progress(state.describe() if state.tables else "")
@@ -283,16 +308,34 @@ class Board:
             metrics.gauge("source_clock_offset_seconds", offset)
         metrics.gauge("received_source_timestamp_seconds", attempt.feeder.received_us / 1e6)
         metrics.gauge("queue_bytes", attempt.queue.size)
-        head, position = attempt.monitor.head, attempt.applier.checkpoint.position
-        if head is not None and head.file == position.file:
-            metrics.gauge("binlog_backlog_bytes", max(0, head.offset - position.offset))
-        waited = attempt.queue.backpressure_seconds
-        metrics.add("backpressure_seconds", max(0.0, waited - self._backpressure))
-        self._backpressure = waited
-        by_status = Counter(r.status.value for r in attempt.book.records.values())
+        if attempt.monitor.head is not None:
+            metrics.gauge("binlog_backlog_bytes", attempt.monitor.files.backlog_bytes)
+        records = attempt.book.records.values()
+        by_status = Counter(r.status.value for r in records)
         aside = attempt.applier.quarantine.counts
-        metrics.quarantine({t.name: aside.get(t.name, 0) for t in attempt.book.records})
+        names = {r.table.id.name: r.status for r in records}
+        there = {n for n, status in names.items() if status is not TableStatus.DROPPED or aside.get(n)}
+        metrics.known_tables(there, verified=attempt.settings.verify.continuous)
+        metrics.by_table("quarantine_rows", {n: aside.get(n, 0) for n in there})
+        metrics.by_table("copy_remaining_rows", {n: self._remaining.get(n, 0) for n in there})
         metrics.tables({s.value: by_status.get(s.value, 0) for s in TableStatus})
+
+    def _publish_counts(self) -> None:
+        """Add what the attempt has counted since the last time."""
+        attempt = self._attempt
+        if attempt is None:
+            return
+        counts: dict[tuple[str, ...], float] = {
+            ("backpressure_seconds",): attempt.queue.backpressure_seconds,
+            **{("events", name): number for name, number in by_name(attempt.events).items()},
+            **{
+                ("schema_changes", action.replace(" ", "_"), result.replace(" ", "_")): number
+                for (action, result), number in attempt.applier.schema_changes.items()
+            },
+        }
+        for (name, *labels), number in counts.items():
+            self.metrics.add(name, number - self._published.get((name, *labels), 0), *labels)
+        self._published = counts
 
     def _tables(self, attempt: Attempt) -> list[dict[str, Any]]:
         tables = []

@@ -38,10 +38,15 @@ class EventDispatcher:
     """
 
     def __init__(
-        self, server: SourceServer, start: BinlogPosition, is_transactional: Callable[[TableId], bool]
+        self,
+        server: SourceServer,
+        start: BinlogPosition,
+        is_transactional: Callable[[TableId], bool],
+        counts: list[int] | None = None,
     ) -> None:
-        """start: the end of the last transaction applied."""
+        """start: the end of the last transaction applied. counts: of events, by type number, 0 to 255."""
         self._server = server
+        self._counts = counts if counts is not None else [0] * 256
         self._position = start
         self._assembler = TransactionAssembler(is_transactional)
         self._layouts: dict[bytes, TableLayout] = {}
@@ -74,6 +79,7 @@ class EventDispatcher:
     def read(self, packet: bytes) -> list[StreamItem]:
         """What a packet completes, in order. packet: a zero byte and one event, its checksum included."""
         event = self._parse(packet)
+        self._counts[event.kind] += 1
         control = self._controls.get(event.kind)
         try:
             return control(event) if control is not None else self._complete(self._change(event))
@@ -141,6 +147,7 @@ class EventDispatcher:
         return done
 
     def _inside(self, event: Event) -> Completed:
+        self._counts[event.kind] += 1
         if event.kind in events.NEVER_INSIDE_PAYLOAD:
             raise self._stopped("an event that has no place in a compressed transaction", event.kind)
         try:

@@ -5,6 +5,8 @@ Holds no policy about who retries (the run loop decides) and never a row value o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -26,11 +28,13 @@ class RowferryError(Exception):
 
     operation: what was being done ("read the binlog"). obj: on what ("table clinic.patient").
     hint: the way out, as a sentence for the operator. Subclasses fix `transient` and `exit_code`.
+    stage: where in the daemon's life it came up, for the metrics; see `at_stage`.
     """
 
     transient = False
     exit_code = ExitCode.FAILURE
     kind = "internal"
+    stage = ""
 
     def __init__(self, operation: str, obj: str = "", *, reason: str = "", hint: str = "") -> None:
         """Keep the parts apart, so that a log line has fields and a terminal has one sentence."""
@@ -50,6 +54,16 @@ class RowferryError(Exception):
         if self.hint:
             text += f". {self.hint}"
         return " ".join(text.split())
+
+
+@contextmanager
+def at_stage(stage: str) -> Iterator[None]:
+    """Errors that come up in here are of that stage, unless an inner block has said which."""
+    try:
+        yield
+    except RowferryError as error:
+        error.stage = error.stage or stage
+        raise
 
 
 class UsageError(RowferryError):

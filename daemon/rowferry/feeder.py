@@ -57,7 +57,7 @@ class Feeder:
     def _transaction(self, transaction: Transaction) -> None:
         """Decode by the book, and again if the book has changed before the rows have their place."""
         while True:
-            version = self._book.version
+            version, began = self._book.version, time.monotonic()
             try:
                 self._refuse_statements(transaction)
                 rows = [d for e in transaction.events for d in self._decode(e)]
@@ -67,12 +67,17 @@ class Feeder:
                 self._routes.clear()
                 continue
             self.received_us = transaction.commit_time_us
-            if self._place(transaction, rows, touched, version):
+            if self._place(transaction, rows, touched, version, time.monotonic() - began):
                 return
             self._routes.clear()
 
     def _place(
-        self, transaction: Transaction, rows: list[DecodedRows], touched: set[TableId], version: int
+        self,
+        transaction: Transaction,
+        rows: list[DecodedRows],
+        touched: set[TableId],
+        version: int,
+        seconds: float,
     ) -> bool:
         return self._queue.add_transaction(
             transaction,
@@ -80,6 +85,7 @@ class Feeder:
             lambda: self._note(transaction, rows, touched),
             lambda: self._book.version == version,
             touched,
+            seconds,
         )
 
     def _has_no_key(self, event: RowEvent) -> bool:

@@ -68,6 +68,16 @@ class Verdict:
     decision: Decision | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a statement for one table. result: what `_rowferry_schema_changes` calls it."""
+
+    table: TableId
+    action: str
+    why: str
+    result: str
+
+
 class SchemaFollower:
     """See the module. Reads the book; what it decides is committed and accepted by the applier."""
 
@@ -103,10 +113,13 @@ class SchemaFollower:
         made = [self._one(t, found.get(t), sure, head, load_id) for t in sorted(known | set(found))]
         return [verdict for verdict in made if verdict is not None]
 
-    def notes(
-        self, change: SchemaChange, verdicts: Sequence[Verdict], made: Sequence[Decision]
-    ) -> list[Statement]:
-        """The rows of `_rowferry_schema_changes`. made: what the verdicts' decisions came to be."""
+    def notes(self, change: SchemaChange, outcomes: Sequence[Outcome]) -> list[Statement]:
+        """The rows of `_rowferry_schema_changes`."""
+        dataset = self._book.dataset
+        return [note_change(dataset, change, o.table.name, o.action, o.why, o.result) for o in outcomes]
+
+    def outcomes(self, verdicts: Sequence[Verdict], made: Sequence[Decision]) -> list[Outcome]:
+        """What a statement came to. made: what the verdicts' decisions came to be."""
         became = {d.record.table.id: d for d in made}
         found = []
         for verdict in verdicts:
@@ -116,8 +129,7 @@ class SchemaFollower:
             what = "stop" if decision is not None and result == "stopped" else verdict.what
             if verdict.table in self._book.doubts:
                 result = WAITING
-            name = verdict.table.name
-            found.append(note_change(self._book.dataset, change, name, what, why, result))
+            found.append(Outcome(verdict.table, what, why, result))
         return found
 
     def fault(self, fault: TableFault, load_id: str) -> Decision | None:
@@ -162,8 +174,12 @@ class SchemaFollower:
     def settle_notes(self, made: Sequence[Decision]) -> list[Statement]:
         """What is written beside the decisions that end doubts."""
         dataset = self._book.dataset
-        ended = [(d.record.table.id.name, _result(d)[0]) for d in made if d.until is None]
-        return [settle_changes(dataset, table, result) for table, result in ended]
+        return [settle_changes(dataset, table, result) for table, result in self.settled(made)]
+
+    @staticmethod
+    def settled(made: Sequence[Decision]) -> list[tuple[str, str]]:
+        """Names and results of the tables whose doubt has ended."""
+        return [(d.record.table.id.name, _result(d)[0]) for d in made if d.until is None]
 
     def failed_checks(self, position: BinlogPosition, load_id: str) -> list[Decision]:
         """Tables that are not what the catalogue said, now that the stream has passed what led there."""

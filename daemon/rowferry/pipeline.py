@@ -12,6 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Collection
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -28,11 +29,13 @@ from rowferry.errors import (
     RowferryError,
     TableStopped,
     Unreachable,
+    at_stage,
 )
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.settings import LISTEN_OFF, Settings
 from rowferry.startup import open_both, refuse_if_locked
+from rowferry.state_dir import StateDirWatch
 from rowferry.status_server import Answer, StatusServer, as_json, as_text
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
@@ -62,15 +65,21 @@ class Pipeline:
         """Run to the end. Raises RowferryError for what ends it."""
         os.umask(0o077)  # staged rows are written to the state directory
         server = self._serve()
+        watch = StateDirWatch(self._settings.state_dir, self._tell_state_dir)
         self._handle_signals()
         self._log.info("started", version=__version__, dataset=self._settings.destination.dataset)
         try:
             return self._attempts()
         finally:
             self._loader.close()
+            watch.close()
             if server is not None:
                 server.close()
             self._log.info("stopped")
+
+    def _tell_state_dir(self, used: int, free: float) -> None:
+        self.board.metrics.gauge("state_dir_bytes", used)
+        self.board.metrics.gauge("state_dir_free_bytes", free)
 
     def stop(self) -> None:
         """Ask for an end at the next batch boundary."""
@@ -95,7 +104,9 @@ class Pipeline:
             self.board.enter(Starting())
 
     def _attempt(self) -> ExitCode:
-        with open_both(self._settings) as opened:
+        with ExitStack() as stack:
+            with at_stage("start"):
+                opened = stack.enter_context(open_both(self._settings))
             self._opened = True
             attempt = Attempt(
                 self._settings,
@@ -129,7 +140,7 @@ class Pipeline:
         seconds = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(self._failures - 1, 10))
         seconds *= random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
         self._log.warning("retrying", error=str(error), kind=error.kind, seconds=round(seconds, 2))
-        self.board.metrics.reconnect(getattr(error, "side", "destination"))
+        self.board.reconnecting(error)
         self.board.enter(Retrying(str(error)))
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self._stopping.wait(0.1):

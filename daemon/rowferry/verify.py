@@ -46,7 +46,8 @@ _POLL_SECONDS: Final = 0.1
 class TableResult:
     """What was found of one table. rows: of the source.
 
-    problem: why it could not be verified, or not wholly; "". unsettled: keys that changed faster than
+    problem: why it could not be verified, or not wholly; "". failed: the kind of the error that ended it; "".
+    unsettled: keys that changed faster than
     they could be compared, of which nothing is known. repaired: rows that were mended before.
     nameless: whether the rows of a table without a key differ, which cannot be named.
     """
@@ -58,6 +59,7 @@ class TableResult:
     problem: str = ""
     repaired: int = 0
     nameless: bool = False
+    failed: str = ""
 
     @property
     def verdict(self) -> str:

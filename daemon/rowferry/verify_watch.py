@@ -71,7 +71,7 @@ class VerifyWatch:
         except Interrupted:
             raise
         except RowferryError as error:
-            return TableResult(table, problem=str(error))
+            return TableResult(table, problem=str(error), failed=error.kind)
 
     def _compare(self, table: str, session: Session, stack: ExitStack) -> TableResult:
         run_all(session, [Statement(text) for text in SESSION])

@@ -190,7 +190,7 @@ def test_the_http_server_tells_the_state(mariadb_ferry: Ferry) -> None:
         assert re.search(rf"rowferry_applied_source_timestamp_seconds{{{source}}} 1\.\d+e\+09", text)
         assert f'rowferry_batches_total{{result="committed",{source}}}' in text
         assert f'rowferry_state{{{source},state="streaming"}} 1.0' in text
-        assert f'rowferry_errors_total{{kind="table",{source}}} 0.0' in text
+        assert f'rowferry_errors_total{{kind="table",{source},stage="load"}} 0.0' in text
         everything = text + daemon.get("/status")[1] + daemon.log.read_text()
         assert "Canary" not in everything
         assert daemon.stop() == 0

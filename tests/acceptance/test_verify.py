@@ -271,7 +271,9 @@ def test_the_daemon_compares_by_itself_and_tells(mariadb_ferry: Ferry) -> None:
 def differing(daemon: Daemon) -> dict[str, float]:
     """The differences that the metrics name, by kind, where there are any."""
     found = re.findall(
-        r'^rowferry_verify_differences{kind="(\w+)",.*table="ledger"} (\S+)$', daemon.get("/metrics")[1], re.M
+        r'^rowferry_verify_mismatched_rows{kind="(\w+)",.*table="ledger"} (\S+)$',
+        daemon.get("/metrics")[1],
+        re.M,
     )
     return {kind: float(value) for kind, value in found if float(value)}
 

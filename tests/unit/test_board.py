@@ -16,4 +16,4 @@ def test_an_unknown_event_is_counted_by_its_type() -> None:
     board.failed(StreamStopped("read the binlog", reason="an unknown event", unknown_event=99))
     assert value(board.metrics, "unknown_events_total", type="99") == 1
     assert value(board.metrics, "unknown_events_total", type="0") == 0
-    assert value(board.metrics, "errors_total", kind="stream") == 2
+    assert value(board.metrics, "errors_total", stage="load", kind="stream") == 2

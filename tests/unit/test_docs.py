@@ -21,9 +21,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from rowferry import cli, geometry, metrics, types
+from rowferry import metric_families as families
 from rowferry.changes import Statement
 from rowferry.checkpoint import create_tracking_tables
 from rowferry.errors import ExitCode
+from rowferry.event_names import EVENT_TYPES
 from rowferry.settings import PREFIX, ColumnSettings, Settings, describe, load_settings
 from rowferry.table_schema import ColumnType
 
@@ -254,12 +256,31 @@ def test_every_metric_is_described_as_the_registry_has_it() -> None:
 
 
 def test_label_values_are_the_code_s() -> None:
-    """States and kinds of errors."""
-    shown = dict(rows("metrics.md", "Label", "Values"))
-    assert re.findall(r"`(\w+)`", shown["`state` of `rowferry_state`"]) == list(metrics.STATES)
-    assert re.findall(r"`(\w+)`", shown["`kind`"]) == list(metrics.ERROR_KINDS)
-    assert re.findall(r"`(\w+)`", shown["`reason`"]) == list(metrics.POLICIES)
-    assert re.findall(r"`(\w+)`", shown["`action`"]) == list(metrics.ZERO_DATE_ACTIONS)
+    """Every label of every family, once, with all its values where these are of a fixed set."""
+    fixed = {
+        "state of rowferry_state": families.STATES,
+        "state of rowferry_tables": families.TABLE_STATES,
+        "side": families.SIDES,
+        "type of rowferry_events_total": EVENT_TYPES,
+        "op": families.OPERATIONS,
+        "result of rowferry_batches_total": families.BATCH_RESULTS,
+        "result of rowferry_schema_changes_total": families.CHANGE_RESULTS,
+        "action of rowferry_zero_dates_total": families.ZERO_DATE_ACTIONS,
+        "action of rowferry_schema_changes_total": families.CHANGE_ACTIONS,
+        "reason of rowferry_reconnects_total": tuple(dict.fromkeys(r for _, r in families.RECONNECTS)),
+        "reason": families.POLICIES,
+        "stage of rowferry_errors_total": families.STAGES,
+        "stage of rowferry_batch_duration_seconds": families.BATCH_STAGES,
+        "kind of rowferry_errors_total": families.ERROR_KINDS,
+        "kind of rowferry_verify_mismatched_rows": families.DIFFERENCES,
+    }
+    shown = {label.replace("`", ""): text for label, text in rows("metrics.md", "Label", "Values")}
+    open_ended = {"source", "table", "version", "dlt", "type of rowferry_unknown_events_total"}
+    assert shown.keys() == fixed.keys() | open_ended
+    labels = {label for family in families.FAMILIES for label in family.labels}
+    assert {label.partition(" ")[0] for label in shown} == labels | {"source", "version", "dlt"}
+    for label, values in fixed.items():
+        assert re.findall(r"`(\w+)`", re.split("[:;]", shown[label])[0]) == list(values), label
 
 
 def logged_events() -> dict[str, set[str]]:

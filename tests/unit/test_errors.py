@@ -6,7 +6,7 @@ import pytest
 
 from rowferry import errors
 from rowferry.errors import ExitCode, RowferryError, Unreachable
-from rowferry.metrics import ERROR_KINDS
+from rowferry.metric_families import ERROR_KINDS
 
 CODES = {
     "RowferryError": 1,

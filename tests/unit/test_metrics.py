@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import math
+import re
+
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from rowferry.changes import RowCounts
-from rowferry.metrics import ERROR_KINDS, STATES, Metrics
+from rowferry.event_names import EVENT_TYPES
+from rowferry.metric_families import (
+    DIFFERENCES,
+    ERROR_KINDS,
+    FAMILIES,
+    RECONNECTS,
+    STAGES,
+    STATES,
+)
+from rowferry.metrics import Metrics
 
 
 def samples(metrics: Metrics) -> list[Sample]:
@@ -29,23 +42,29 @@ def new() -> Metrics:
 def test_everything_starts_at_zero() -> None:
     """A counter that appears with its first event hides that event from rate()."""
     ours = [s for s in samples(new()) if s.name.startswith("rowferry_") and not s.name.endswith("_created")]
-    assert {s.name for s in ours if s.value} == {"rowferry_build_info"}
+    unknown = {f"rowferry_{f.name}" for f in FAMILIES if f.start}
+    assert {s.name for s in ours if s.value} == {"rowferry_build_info", *unknown}
+    assert all(math.isnan(s.value) for s in ours if s.name in unknown)
+    assert {f"rowferry_{f.name}" for f in FAMILIES if f.series or not f.labels} <= {
+        re.sub("_(total|bucket|count|sum)$", "", s.name) for s in ours
+    }
 
 
 def test_every_state_kind_side_and_result_is_there_at_the_start() -> None:
     """So that an alert on it is never without data."""
     metrics = new()
     assert all(value(metrics, "state", state=s) == 0 for s in STATES)
-    assert all(value(metrics, "errors_total", kind=k) == 0 for k in ERROR_KINDS)
+    assert all(value(metrics, "errors_total", stage=s, kind=k) == 0 for s in STAGES for k in ERROR_KINDS)
+    assert all(value(metrics, "events_total", type=t) == 0 for t in EVENT_TYPES)
     assert value(metrics, "unknown_events_total", type="0") == 0
     for side in ("source", "destination"):
         assert value(metrics, "connected", side=side) == 0
-        assert value(metrics, "reconnects_total", side=side) == 0
+    assert all(value(metrics, "reconnects_total", side=s, reason=r) == 0 for s, r in RECONNECTS)
     for result in ("committed", "failed"):
         assert value(metrics, "batches_total", result=result) == 0
     for state in ("copying", "streaming", "stopped", "dropped"):
         assert value(metrics, "tables", state=state) == 0
-    for name in ("replication_lag_seconds", "queue_bytes", "backpressure_seconds_total"):
+    for name in ("queue_bytes", "backpressure_seconds_total"):
         assert value(metrics, name) == 0
 
 
@@ -57,13 +76,14 @@ def test_names_have_our_prefix() -> None:
 
 
 def test_every_metric_says_what_it_is_and_which_source() -> None:
-    """But the version's."""
+    """The version's too."""
     text = new().render().decode()
     for family in text_string_to_metric_families(text):
         assert family.documentation
-        if family.name.startswith("rowferry_") and family.name != "rowferry_build_info":
+        if family.name.startswith("rowferry_"):
             assert all(s.labels["source"] == "clinic" for s in family.samples)
-    assert 'rowferry_build_info{version="1.2.3"} 1.0' in text
+    versions = {"version": "1.2.3", "dlt": importlib.metadata.version("dlt")}
+    assert value(new(), "build_info", **versions) == 1
 
 
 def test_one_state_at_a_time() -> None:
@@ -105,16 +125,16 @@ def test_the_rest_is_kept_as_told() -> None:
     metrics = new()
     metrics.gauge("replication_lag_seconds", 1.5)
     metrics.add("checkpoint_regressions", 2)
-    metrics.error("load")
+    metrics.error("read", "load")
     metrics.unknown_event(99)
-    metrics.reconnect("source")
+    metrics.reconnect("source", "unreachable")
     metrics.connected("source", True)
     metrics.tables({"stopped": 3})
     assert value(metrics, "replication_lag_seconds") == 1.5
     assert value(metrics, "checkpoint_regressions_total") == 2
-    assert value(metrics, "errors_total", kind="load") == 1
+    assert value(metrics, "errors_total", stage="read", kind="load") == 1
     assert value(metrics, "unknown_events_total", type="99") == 1
-    assert value(metrics, "reconnects_total", side="source") == 1
+    assert value(metrics, "reconnects_total", side="source", reason="unreachable") == 1
     assert value(metrics, "connected", side="source") == 1
     assert value(metrics, "tables", state="stopped") == 3
 
@@ -124,12 +144,42 @@ def test_rows_set_aside_are_counted_and_shown_by_table() -> None:
     metrics = new()
     metrics.set_aside("patient", {"invalid_text": 2})
     metrics.policy_stop("patient", "misfit")
-    metrics.quarantine({"patient": 2, "visit": 0})
+    metrics.by_table("quarantine_rows", {"patient": 2, "visit": 0})
     assert value(metrics, "quarantined_rows_total", table="patient", reason="invalid_text") == 2
     assert value(metrics, "quarantined_rows_total", table="patient", reason="zero_date") == 0
     assert value(metrics, "policy_stops_total", table="patient", reason="misfit") == 1
     assert value(metrics, "quarantine_rows", table="patient") == 2
     assert value(metrics, "quarantine_rows", table="visit") == 0
+
+
+def test_series_of_a_table_begin_when_it_is_known_and_its_gauges_end_with_it() -> None:
+    """A gauge of a table that is gone would say for ever what was true once; counters only stand still."""
+    metrics, name = new(), "verify_last_success_timestamp_seconds"
+    metrics.known_tables({"patient", "visit"}, verified=True)
+    assert value(metrics, "rows_applied_total", table="visit", op="insert") == 0
+    assert value(metrics, name, table="visit") == 0
+    metrics.by_table("quarantine_rows", {"visit": 2})
+    metrics.known_tables({"patient"}, verified=True)
+    metrics.verified("visit", 7, dict.fromkeys(DIFFERENCES, 1), complete=True)
+    assert value(metrics, "verify_rows_total", table="visit") == 7
+    assert value(metrics, "verify_mismatched_rows", table="visit", kind="extra") is None
+    assert value(metrics, name, table="patient") == 0
+    assert value(metrics, name, table="visit") is None
+    assert value(metrics, "quarantine_rows", table="visit") is None
+
+
+def test_only_a_whole_table_that_is_equal_was_verified_with_success() -> None:
+    """What differs, and what was compared in part, leaves the time as it was."""
+    metrics, name = new(), "verify_last_success_timestamp_seconds"
+    metrics.known_tables({"visit"}, verified=True)
+    equal = dict.fromkeys(DIFFERENCES, 0)
+    metrics.verified("visit", 1, equal | {"extra": 1}, complete=True)
+    metrics.verified("visit", 1, equal, complete=False)
+    assert value(metrics, name, table="visit") == 0
+    assert value(metrics, "verify_mismatched_rows", table="visit", kind="extra") == 1
+    metrics.verified("visit", 1, equal, complete=True)
+    assert value(metrics, name, table="visit") != 0
+    assert value(metrics, "verify_mismatched_rows", table="visit", kind="extra") == 0
 
 
 def test_odd_names_of_tables_do_not_break_the_text() -> None:
