@@ -33,8 +33,6 @@ PROMTOOL_ONLY: Final = {
     "RowferryFlapping": "six slices of five minutes are more time than the whole of this test",
     "RowferryClockOffset": "it takes two clocks",
     "RowferryStateDirectoryFull": "it takes a disk to fill",
-    "RowferryRetentionHeadroomCritical": "it takes a source whose retention may be changed for all tests",
-    "RowferryRetentionHeadroomLow": "as above",
 }
 
 MAY_BE_EMPTY: Final = {
@@ -173,6 +171,17 @@ def rows_and_tables(now: Scene) -> None:
         assert any(number for (panel, _), number in found.items() if panel == title), title
 
 
+def retention_is_short(now: Scene) -> None:
+    """The source keeps its binlog for a few minutes only."""
+    source = now.ferry.source
+    before = source.rows("SELECT @@binlog_expire_logs_seconds")[0][0]
+    source.run("SET GLOBAL binlog_expire_logs_seconds = 150")
+    try:
+        now.wait_for("RowferryRetentionHeadroomCritical", "RowferryRetentionHeadroomLow")
+    finally:
+        source.run(f"SET GLOBAL binlog_expire_logs_seconds = {before}")
+
+
 def postgres_hangs(now: Scene) -> None:
     """Postgres takes nothing, though its connections stay: the copy gets old and the queue fills."""
     now.target.freeze()
@@ -220,6 +229,7 @@ def daemon_dies(now: Scene) -> None:
 FAULTS: Final = (
     mistakes_in_the_configuration,
     rows_and_tables,
+    retention_is_short,
     postgres_hangs,
     postgres_lost_commits,
     source_goes_away,
