@@ -12,6 +12,7 @@ from typing import Any, Final
 from rowferry import logs, terminal
 from rowferry.applier import Applied
 from rowferry.attempt import Attempt
+from rowferry.batch_queue import BatchQueue
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
@@ -102,6 +103,7 @@ class Board:
         self._remaining: dict[str, int] = {}
         self._published: dict[tuple[str, ...], float] = {}
         self._monitor: Monitor | None = None
+        self._queue: BatchQueue | None = None
         self._last: BinlogPosition | None = None
         self._status: dict[str, Any] = {"database": database, "dataset": dataset, "tables": []}
         self.enter(Starting())
@@ -125,11 +127,15 @@ class Board:
             return {**self._status, "replication_lag_seconds": self._lag()}
 
     def render_metrics(self) -> bytes:
-        """What /metrics shows; lag as of now, also while nothing moves."""
+        """What /metrics shows; lag, backlog and queue as of now, also while a load hangs."""
         if self._monitor is not None:
             lag, headroom = self._lag(), self._monitor.files.headroom_seconds()
             self.metrics.gauge("replication_lag_seconds", math.nan if lag is None else lag)
             self.metrics.gauge("binlog_retention_headroom_seconds", headroom)
+            if self._monitor.head is not None:
+                self.metrics.gauge("binlog_backlog_bytes", self._monitor.files.backlog_bytes)
+        if self._queue is not None:
+            self.metrics.gauge("queue_bytes", self._queue.size)
         return self.metrics.render()
 
     def _lag(self) -> float | None:
@@ -173,7 +179,7 @@ class Board:
         went_back = self._note_regression(attempt.source.checkpoint.position)
         if self._monitor is not None and not went_back:
             attempt.monitor.go_on_from(self._monitor)
-        self._monitor = attempt.monitor
+        self._monitor, self._queue = attempt.monitor, attempt.queue
         self._attempt, self._published = attempt, {}
         self._log.info(
             "stream_opened",

@@ -94,7 +94,10 @@ class Scene:
             self.seen |= {name for name, _ in wanted & firing}
             return wanted <= firing
 
-        wait_until(f"{', '.join(names)} fire", all_fire)
+        try:
+            wait_until(f"{', '.join(names)} fire", all_fire)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; not: {wanted - self.server.firing()}") from None
 
     def wait_for_end(self, *names: str) -> None:
         """Wait until these alerts no longer fire for the daemon's source."""
