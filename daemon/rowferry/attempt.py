@@ -59,6 +59,9 @@ class Observer(Protocol):
     def verified(self, result: TableResult) -> None:
         """A table was compared with its copy; called in another thread."""
 
+    def long_step(self) -> None:
+        """The loop begins to wait for a server, perhaps for long."""
+
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive; called several times a second."""
 
@@ -194,6 +197,7 @@ class Attempt:
     def _apply(self, batch: MicroBatch) -> None:
         """Load a batch; a table that Postgres refuses is stopped, and the rest loaded without it."""
         prepared = self.applier.prepare(batch)
+        self._observer.long_step()
         while True:
             try:
                 applied = self.applier.apply(prepared)
@@ -224,6 +228,7 @@ class Attempt:
 
     def _barrier(self, barrier: Barrier) -> None:
         cause = barrier.cause
+        self._observer.long_step()
         with at_stage("schema"):
             if isinstance(cause, SchemaChange):
                 self._decided(self.applier.schema_change(cause), "schema change")
@@ -235,6 +240,7 @@ class Attempt:
         """End the doubts that can be ended; look at what DDL statements have made of tables."""
         if not self.book.doubts and not self.book.checks:
             return
+        self._observer.long_step()
         position = self.queue.take_position() or self.applier.checkpoint.position
         with at_stage("schema"):
             if failed := self.applier.check(position):
@@ -248,7 +254,10 @@ class Attempt:
             return
         moved = position != self.applier.checkpoint.position
         due = time.monotonic() - self._timers.committed >= IDLE_COMMIT_SECONDS
-        if self.applier.finishes_at(position) or due or (force and moved):
+        finishes = self.applier.finishes_at(position)
+        if finishes:
+            self._observer.long_step()
+        if finishes or due or (force and moved):
             try:
                 applied = self.applier.idle(position)
             except TableRefused as error:

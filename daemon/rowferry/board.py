@@ -9,9 +9,10 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from rowferry import logs, terminal
+from rowferry import logs, systemd, terminal
 from rowferry.applier import Applied
 from rowferry.attempt import Attempt
+from rowferry.batch_log import log_batch
 from rowferry.batch_queue import BatchQueue
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
@@ -42,6 +43,13 @@ class Starting:
     """Opening both ends."""
 
     name = "starting"
+
+
+@dataclass(frozen=True, slots=True)
+class Standby:
+    """Waiting for another instance to give up the dataset's lock."""
+
+    name = "standby"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,7 @@ class Halted:
     name = "halted"
 
 
-State = Starting | Copying | Streaming | Retrying | Stopping | Halted
+State = Starting | Standby | Copying | Streaming | Retrying | Stopping | Halted
 
 
 class Board:
@@ -92,6 +100,7 @@ class Board:
         self.metrics = metrics
         self._lock = threading.Lock()
         self._log = logs.get()
+        self._manager = systemd.Notifier()
         self._state: State = Starting()
         self._refreshed = 0.0
         self._ticked = time.monotonic()
@@ -117,9 +126,14 @@ class Board:
         """The daemon is in another state now."""
         self._state = state
         self.metrics.state(state.name)
+        error = getattr(state, "error", None)
         with self._lock:
             self._status["state"] = state.name
-            self._status["error"] = getattr(state, "error", None)
+            self._status["error"] = error
+        if isinstance(state, Stopping):
+            self._manager.stopping()
+        elif not isinstance(state, Copying | Streaming):  # `_refresh` says more of these
+            self._manager.status(state.name, error or "")
 
     def status(self) -> dict[str, Any]:
         """What /status shows."""
@@ -167,8 +181,24 @@ class Board:
         self.metrics.reconnect(side, error.kind)
 
     def waiting(self) -> None:
-        """The run loop is alive while it waits to try again."""
+        """The run loop is alive while it waits to try again, or for the lock."""
         self._ticked = time.monotonic()
+        self._manager.waiting()
+
+    def long_step(self) -> None:
+        """The run loop begins to wait for a server, perhaps for long."""
+        self._manager.long_step()
+
+    def standing_by(self) -> None:
+        """Another instance holds the lock: what was known of the stream is its business now."""
+        self._monitor = None
+        self.metrics.gauge("replication_lag_seconds", math.nan)
+        for side in ("source", "destination"):
+            self.metrics.connected(side, False)
+        with self._lock:
+            self._status = {n: self._status[n] for n in ("database", "dataset")} | {"tables": []}
+        self.enter(Standby())
+        self._manager.ready()
 
     def opened(self, attempt: Attempt) -> None:
         """Both ends are open and the stream has begun."""
@@ -190,6 +220,7 @@ class Board:
         for section in attempt.source.unused:
             self._log.warning("setting_fits_nothing", setting=section)
         self._refresh(attempt)
+        self._manager.ready()
 
     def _note_regression(self, position: BinlogPosition) -> bool:
         """A destination that lost commits takes the daemon back with it; that is counted. Whether it did."""
@@ -217,15 +248,7 @@ class Board:
             self._counts[table] = self._counts.get(table, RowCounts()) + counts
             self.metrics.table_rows(table, counts, applied.zero_dates.get(table, {}))
             self.metrics.set_aside(table, applied.set_aside.get(table, {}))
-        self._log.info(
-            "batch_committed",
-            load_id=applied.load_id,
-            rows=applied.rows,
-            transactions=applied.transactions,
-            tables=len(applied.tables),
-            position=str(applied.position),
-            seconds={k: round(v, 4) for k, v in applied.stages.items()},
-        )
+        log_batch(self._log, applied, self._lag(), self._queue.size if self._queue is not None else 0)
 
     def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
         """Tables changed their state."""
@@ -267,17 +290,20 @@ class Board:
     def tick(self, attempt: Attempt) -> None:
         """The loop is alive."""
         self._ticked = time.monotonic()
+        self._manager.alive()
         if self._ticked - self._refreshed >= REFRESH_SECONDS:
             self._refresh(attempt)
 
     def _refresh(self, attempt: Attempt) -> None:
         self._refreshed = time.monotonic()
+        logs.tell_held_back()
         copying = attempt.book.with_status(TableStatus.COPYING)
         if not isinstance(self._state, Stopping):
             self.enter(Copying() if copying else Streaming())
         copied = self._sample_copies(attempt, copying)
         _, until_us, offset = attempt.monitor.lag()
         self._gauges(attempt, until_us, offset)
+        self._tell_manager(attempt)
         self._publish_counts()
         until = to_time(until_us)
         status = {
@@ -292,6 +318,13 @@ class Board:
         }
         with self._lock:
             self._status.update(status)
+
+    def _tell_manager(self, attempt: Attempt) -> None:
+        position = attempt.applier.checkpoint.position
+        states = Counter(r.status.value for r in attempt.book.records.values())
+        details = systemd.describe(self._lag(), position.file, position.offset, states)
+        if not isinstance(self._state, Stopping):
+            self._manager.status(self._state.name, details)
 
     def _sample_copies(self, attempt: Attempt, copying: list[TableRecord]) -> CopyState:
         """Show how far the copies are: on a terminal at once, in the log now and then."""

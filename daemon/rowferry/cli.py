@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from rowferry.settings import load_settings, parse_overrides
 
         settings = load_settings(parse_overrides(options.set), options.config)
-        logs.configure(settings.log)
+        logs.configure(settings.log, source=settings.source.database, dataset=settings.destination.dataset)
         command: Callable[[Settings, argparse.Namespace], ExitCode] = options.command
         return int(command(settings, options))
     except RowferryError as error:
@@ -67,6 +67,11 @@ def parser() -> argparse.ArgumentParser:
         "--until-caught-up",
         action="store_true",
         help="stop with 0 once every table is in step with the source as of the start",
+    )
+    run.add_argument(
+        "--standby",
+        action="store_true",
+        help="while another instance works on the dataset, wait, and take over when it ends",
     )
     run.set_defaults(command=_run)
     check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
@@ -154,7 +159,9 @@ def _add_quarantine(commands: Any, common: argparse.ArgumentParser) -> None:
 def _run(settings: Settings, options: argparse.Namespace) -> ExitCode:
     from rowferry.pipeline import Pipeline
 
-    return Pipeline(settings, until_caught_up=options.until_caught_up).run()
+    if options.standby and options.until_caught_up:
+        raise UsageError("run", reason="--standby and --until-caught-up do not go together")
+    return Pipeline(settings, until_caught_up=options.until_caught_up, standby=options.standby).run()
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> ExitCode:

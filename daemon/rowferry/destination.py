@@ -5,6 +5,7 @@ Names and types only; rows never pass here. Identifiers are composed with psycop
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections import Counter
@@ -43,6 +44,13 @@ SYSTEM_COLUMNS: Final = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "
 LOCK_PATIENCE_SECONDS: Final = 2.0
 LOCK_TIMEOUT: Final = "55P03"
 NO_PRIVILEGE: Final = "42501"
+LOST_CLIENT: Final = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+"""Settings of a server session whose client may vanish: seconds, and milliseconds."""
 _DDL_PATIENCE: Final = "SET LOCAL lock_timeout = '2s'"
 """So long DDL waits for a table that is in use; as long, those who come later wait behind it."""
 _REFUSALS: Final = {
@@ -233,6 +241,7 @@ def take_lock(session: Session, dataset: str) -> None:
     Postgres frees a lock a moment after its session has ended: so it is asked for several times.
     """
     deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
+    _let_the_server_notice_our_end(session)
     while not _try_lock(session, dataset):
         if time.monotonic() < deadline:
             time.sleep(0.1)
@@ -243,6 +252,19 @@ def take_lock(session: Session, dataset: str) -> None:
             reason="another instance of Rowferry is running on it",
             hint="Stop that one first (the daemon, as a rule)",
         )
+
+
+def _let_the_server_notice_our_end(session: Session) -> None:
+    """Have the server end the session, and with it the lock, within half a minute if this machine vanishes.
+
+    Keepalives while nothing is under way, the user timeout while an answer is, and a look at the socket while
+    a statement runs, which not every version and platform of the server offers
+    (https://www.postgresql.org/docs/current/runtime-config-connection.html).
+    """
+    for setting, value in LOST_CLIENT.items():
+        fetch(session, "SELECT set_config(%s, %s, false)", [setting, value])
+    with contextlib.suppress(psycopg.errors.UndefinedObject, psycopg.errors.InvalidParameterValue):
+        session.execute("SET client_connection_check_interval = '10s'")
 
 
 def _try_lock(session: Session, dataset: str) -> bool:

@@ -29,6 +29,8 @@ from rowferry.metric_families import (
     Family,
 )
 
+__all__ = ["PREFIX", "STATES", "Metrics"]
+
 PREFIX: Final = "rowferry_"
 
 

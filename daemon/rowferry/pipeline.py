@@ -10,10 +10,8 @@ import random
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -21,6 +19,7 @@ from rowferry import __version__, logs
 from rowferry.attempt import Attempt
 from rowferry.board import Board, Halted, Retrying, Starting, Stopping
 from rowferry.checkpoint import TableStatus
+from rowferry.crash import where
 from rowferry.errors import (
     ConfigurationError,
     ExitCode,
@@ -34,6 +33,7 @@ from rowferry.errors import (
 from rowferry.loading import LazyLoader
 from rowferry.metrics import Metrics
 from rowferry.settings import LISTEN_OFF, Settings
+from rowferry.standby import stand_by
 from rowferry.startup import open_both, refuse_if_locked
 from rowferry.state_dir import StateDirWatch
 from rowferry.status_server import Answer, StatusServer, as_json, as_text
@@ -47,10 +47,19 @@ class Pipeline:
     """One daemon, or one `run --until-caught-up`."""
 
     def __init__(
-        self, settings: Settings, *, until_caught_up: bool = False, required: Collection[str] | None = None
+        self,
+        settings: Settings,
+        *,
+        until_caught_up: bool = False,
+        required: Collection[str] | None = None,
+        standby: bool = False,
     ) -> None:
-        """Starts nothing yet. required: tables that must not be stopped at the end; None means all."""
+        """Starts nothing yet. required: tables that must not be stopped at the end; None means all.
+
+        standby: wait while another instance holds the lock, instead of ending.
+        """
         self._settings = settings
+        self._standby = standby
         self._until_caught_up = until_caught_up
         self._required = required
         self._stopping = threading.Event()
@@ -67,9 +76,13 @@ class Pipeline:
         server = self._serve()
         watch = StateDirWatch(self._settings.state_dir, self._tell_state_dir)
         self._handle_signals()
-        self._log.info("started", version=__version__, dataset=self._settings.destination.dataset)
+        self._log.info("started", version=__version__)
         try:
             return self._attempts()
+        except RowferryError as error:
+            code = int(error.exit_code)
+            self._log.error("ended_by_error", error=str(error), kind=error.kind, exit_code=code)
+            raise
         finally:
             self._loader.close()
             watch.close()
@@ -92,7 +105,8 @@ class Pipeline:
         while True:
             started = time.monotonic()
             try:
-                return self._attempt()
+                self._stand_by()
+                return ExitCode.DONE if self._stopped_early() else self._attempt()
             except RowferryError as error:
                 if self._stopping.is_set() and not self._until_caught_up:
                     return ExitCode.DONE
@@ -103,7 +117,26 @@ class Pipeline:
                 return ExitCode.DONE
             self.board.enter(Starting())
 
+    def _stopped_early(self) -> bool:
+        return self._standby and self._stopping.is_set()
+
+    def _stand_by(self) -> None:
+        """Wait for the lock, if that is wanted; the loader forgets what it knew before another one's turn."""
+        if self._standby and stand_by(
+            self._settings.destination, self._stopping, self._begin_standby, self.board.waiting
+        ):
+            self._loader.close()
+            self._loader = LazyLoader(self._settings)
+            if not self._stopping.is_set():
+                self._log.info("taking_over")
+                self.board.enter(Starting())
+
+    def _begin_standby(self) -> None:
+        self.board.standing_by()
+        self._log.info("standing_by")
+
     def _attempt(self) -> ExitCode:
+        self.board.long_step()
         with ExitStack() as stack:
             with at_stage("start"):
                 opened = stack.enter_context(open_both(self._settings))
@@ -132,7 +165,7 @@ class Pipeline:
         """Wait before the next attempt, or raise the error if no attempt can help."""
         self.board.failed(error)
         one_shot = self._until_caught_up and isinstance(error, Unreachable)
-        lasting = not error.transient and not self._is_own_lock(error)
+        lasting = not error.transient and not self._is_own_lock(error) and not self._can_stand_by(error)
         if lasting or one_shot:
             self.board.enter(Halted(str(error)))
             raise error
@@ -150,6 +183,9 @@ class Pipeline:
         """Whether the lock may still be held by a session of this daemon that Postgres takes for alive."""
         return self._opened and isinstance(error, LockHeld) and not isinstance(error, FencedOff)
 
+    def _can_stand_by(self, error: RowferryError) -> bool:
+        return self._standby and isinstance(error, LockHeld)
+
     def _serve(self) -> StatusServer | None:
         listen = self._settings.http.listen
         if listen == LISTEN_OFF or self._until_caught_up:
@@ -164,7 +200,8 @@ class Pipeline:
         try:
             return StatusServer(listen, answers)
         except ConfigurationError:
-            refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
+            if not self._standby:
+                refuse_if_locked(self._settings)  # the port is taken by the instance that runs, as a rule
             raise
 
     def _handle_signals(self) -> None:
@@ -177,12 +214,3 @@ class Pipeline:
         if self._stopping.is_set():
             os._exit(128 + number)
         self.stop()
-
-
-def where(error: BaseException) -> str:
-    """An unexpected error's type and place; its message could hold a row value."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    ours = [f for f in frames if "rowferry" in f.filename]
-    via = f" via {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__} at {place}{via}"

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -143,12 +143,12 @@ class Ferry:
         return done
 
     @contextmanager
-    def daemon(self, **extra: str) -> Iterator[Daemon]:
-        """A daemon for the length of a block, ended by its process id."""
+    def daemon(self, *arguments: str, **extra: str) -> Iterator[Daemon]:
+        """A daemon (`run` with these arguments) for the length of a block, ended by its process id."""
         port, log = free_port(), self.state / f"daemon-{time.monotonic_ns()}.log"
         environment = self.environment(ROWFERRY_HTTP__LISTEN=f"127.0.0.1:{port}", **extra)
         with log.open("wb") as output:
-            process = self._start(environment, output)
+            process = self._start(["run", *arguments], environment, output)
         try:
             yield Daemon(process, port, log)
         finally:
@@ -156,10 +156,12 @@ class Ferry:
                 process.kill()
             process.wait()
 
-    def _start(self, environment: dict[str, str], output: IO[bytes]) -> Forked | subprocess.Popen[bytes]:
+    def _start(
+        self, arguments: Sequence[str], environment: dict[str, str], output: IO[bytes]
+    ) -> Forked | subprocess.Popen[bytes]:
         if not self.fresh:
-            return Forked(["run"], environment, self.state, stderr=output)
-        command = [sys.executable, "-m", "rowferry", "run"]
+            return Forked(arguments, environment, self.state, stderr=output)
+        command = [sys.executable, "-m", "rowferry", *arguments]
         return subprocess.Popen(command, env=environment, cwd=self.state, stderr=output)
 
     def compare(self, *tables: str, **expected: Unpack[Expected]) -> Comparison:

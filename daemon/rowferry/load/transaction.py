@@ -11,6 +11,7 @@ from typing import Final
 import psycopg2
 from psycopg2 import extensions
 
+from rowferry.destination import LOST_CLIENT
 from rowferry.errors import ConfigurationError, LoadFailed, RowferryError
 from rowferry.load import faults
 
@@ -166,6 +167,7 @@ def _dsn(url: str, search_path: str) -> str:
         "intervalstyle": "postgres",
         "jit": "off",
         "default_transaction_isolation": "read committed",
+        **LOST_CLIENT,
     }
     options = " ".join(f"-c {name}={_escape(value)}" for name, value in settings.items())
     fixed = {"client_encoding": "UTF8", "options": f"{given.get('options', '')} {options}".strip()}
