@@ -122,11 +122,15 @@ class Board:
             self._happenings.note(datetime.now(UTC), kind, message, remedy, table)
 
     def render_metrics(self) -> bytes:
-        """What /metrics shows; lag as of now, also while nothing moves."""
+        """What /metrics shows; lag, backlog and queue as of now, also while a load hangs."""
         if self._monitor is not None:
             lag, headroom = self._lag(), self._monitor.files.headroom_seconds()
             self.metrics.gauge("replication_lag_seconds", math.nan if lag is None else lag)
             self.metrics.gauge("binlog_retention_headroom_seconds", headroom)
+            if self._monitor.head is not None:
+                self.metrics.gauge("binlog_backlog_bytes", self._monitor.files.backlog_bytes)
+        if self._queue is not None:
+            self.metrics.gauge("queue_bytes", self._queue.size)
         return self.metrics.render()
 
     def _lag(self) -> float | None:
