@@ -28,10 +28,13 @@ TIERS = (
     "terminal mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting requests "
     "checkpoint load metrics logs schema_log book layout_changes status_server batch_queue quarantine "
     "checksum_there verify_sides",
-    "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier desk feeder preflight "
+    "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier desk feeder findings check_source "
+    "check_grants check_tables preflight "
     "resync status schema_report waiting verify_walk verify_values verify repair verify_watch",
     "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command "
-    "schema_plan verify_command cli __main__",
+    "schema_plan verify_command "
+    "check_server check_destination check_dataset check_host check_command init_answers init_files "
+    "init_command cli __main__",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}
