@@ -1,7 +1,7 @@
 # The commands of a developer. `make help` names them.
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench lock clean
+.PHONY: help venv demo test lint bench lock generate dist distcheck sbom clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -11,7 +11,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-index-url --custom-compile-command "make lock" $(UPGRADE)
 
 help: ## Say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: $(STAMP) ## Make or update .venv, from the lock file (PYTHON=... chooses an interpreter)
 
@@ -36,6 +36,20 @@ bench: $(STAMP) ## Measure it against what else there is
 lock: $(STAMP) ## Renew the lock files from pyproject.toml (UPGRADE=--upgrade takes newer versions)
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) tools/sbom.in --output-file tools/sbom.lock
+
+generate: $(STAMP) ## Make the completions and the manual page anew from the command line
+	PYTHONPATH=.:daemon $(BIN)/python tools/command_line_files.py
+
+dist: $(STAMP) ## Build the wheel, into dist
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --no-index --no-deps --no-build-isolation --wheel-dir dist .
+
+distcheck: dist ## Install the wheel and its locked packages into an empty environment, and run it
+	PYTHON="$(BIN)/python" tools/check_dist.sh
+
+sbom: $(STAMP) ## Write the software bill of materials of requirements.lock, into dist
+	PYTHON="$(BIN)/python" tools/make_sbom.sh
 
 clean: ## Remove caches and build results (not .venv)
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis daemon/*.egg-info

@@ -54,7 +54,7 @@ class Loads(Protocol):
 class Applied:
     """What one commit did, for observers. stages: seconds by stage.
 
-    zero_dates: by table and action. set_aside: rows, by table and policy.
+    zero_dates: by table and action. set_aside: rows, by table and policy. size: bytes of row images.
     """
 
     position: BinlogPosition
@@ -69,6 +69,7 @@ class Applied:
     decisions: tuple[Decision, ...] = ()
     finished: tuple[TableId, ...] = ()
     repaired: tuple[TableId, ...] = ()
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,4 +321,5 @@ class Applier:
             decisions=tuple(plan.decisions),
             finished=tuple(plan.finished),
             repaired=tuple(plan.repaired),
+            size=batch.size,
         )

@@ -12,6 +12,8 @@ from typing import Any, Final
 from rowferry import logs, terminal
 from rowferry.applier import Applied
 from rowferry.attempt import Attempt
+from rowferry.batch_log import log_batch
+from rowferry.batch_queue import BatchQueue
 from rowferry.book import Decision
 from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
@@ -92,6 +94,7 @@ class Board:
         self._batches = 0
         self._backpressure = 0.0
         self._monitor: Monitor | None = None
+        self._queue: BatchQueue | None = None
         self._last: BinlogPosition | None = None
         self._status: dict[str, Any] = {"database": database, "dataset": dataset, "tables": []}
         metrics.gauge("replication_lag_seconds", math.nan)
@@ -153,7 +156,7 @@ class Board:
             self.metrics.connected(side, True)
         self.metrics.gauge("queue_capacity_bytes", attempt.settings.batch.max_bytes)
         self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
-        self._monitor = attempt.monitor
+        self._monitor, self._queue = attempt.monitor, attempt.queue
         self._note_regression(attempt.source.checkpoint.position)
         self._backpressure = 0.0
         self._log.info(
@@ -190,15 +193,7 @@ class Board:
             self._counts[table] = self._counts.get(table, RowCounts()) + counts
             self.metrics.table_rows(table, counts, applied.zero_dates.get(table, {}))
             self.metrics.set_aside(table, applied.set_aside.get(table, {}))
-        self._log.info(
-            "batch_committed",
-            load_id=applied.load_id,
-            rows=applied.rows,
-            transactions=applied.transactions,
-            tables=len(applied.tables),
-            position=str(applied.position),
-            seconds={k: round(v, 4) for k, v in applied.stages.items()},
-        )
+        log_batch(self._log, applied, self._lag(), self._queue.size if self._queue is not None else 0)
 
     def decided(self, decisions: tuple[Decision, ...], cause: str) -> None:
         """Tables changed their state."""
@@ -243,6 +238,7 @@ class Board:
 
     def _refresh(self, attempt: Attempt) -> None:
         self._refreshed = time.monotonic()
+        logs.tell_held_back()
         copying = attempt.book.with_status(TableStatus.COPYING)
         if not isinstance(self._state, Stopping):
             self.enter(Copying() if copying else Streaming())

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from rowferry.settings import load_settings, parse_overrides
 
         settings = load_settings(parse_overrides(options.set), options.config)
-        logs.configure(settings.log)
+        logs.configure(settings.log, source=settings.source.database, dataset=settings.destination.dataset)
         command: Callable[[Settings, argparse.Namespace], ExitCode] = options.command
         return int(command(settings, options))
     except RowferryError as error:

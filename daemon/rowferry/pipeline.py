@@ -10,9 +10,7 @@ import random
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Collection
-from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -20,6 +18,7 @@ from rowferry import __version__, logs
 from rowferry.attempt import Attempt
 from rowferry.board import Board, Halted, Retrying, Starting, Stopping
 from rowferry.checkpoint import TableStatus
+from rowferry.crash import where
 from rowferry.errors import (
     ConfigurationError,
     ExitCode,
@@ -63,9 +62,13 @@ class Pipeline:
         os.umask(0o077)  # staged rows are written to the state directory
         server = self._serve()
         self._handle_signals()
-        self._log.info("started", version=__version__, dataset=self._settings.destination.dataset)
+        self._log.info("started", version=__version__)
         try:
             return self._attempts()
+        except RowferryError as error:
+            code = int(error.exit_code)
+            self._log.error("ended_by_error", error=str(error), kind=error.kind, exit_code=code)
+            raise
         finally:
             self._loader.close()
             if server is not None:
@@ -166,12 +169,3 @@ class Pipeline:
         if self._stopping.is_set():
             os._exit(128 + number)
         self.stop()
-
-
-def where(error: BaseException) -> str:
-    """An unexpected error's type and place; its message could hold a row value."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    ours = [f for f in frames if "rowferry" in f.filename]
-    via = f" via {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
-    return f"{type(error).__name__} at {place}{via}"

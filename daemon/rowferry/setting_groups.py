@@ -226,7 +226,9 @@ class HttpSettings(_Group):
 class LogSettings(_Group):
     """How the daemon logs."""
 
-    format: Literal["auto", "json", "text"] = Field(default="auto", description="auto: text on a terminal")
+    format: Literal["auto", "text", "json", "journal"] = Field(
+        default="auto", description="auto: text on a terminal, journal in systemd's journal, else json"
+    )
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level shown"
     )

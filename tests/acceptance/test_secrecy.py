@@ -50,7 +50,8 @@ def provoke(ferry: Ferry, daemon: Daemon) -> None:
         f"INSERT INTO aside VALUES (2, CONCAT('canary-of-a-row', CHAR(0)), {NUMBER})",
         f"INSERT INTO refused VALUES (2, {ROW})",
         f"INSERT INTO retyped VALUES (2, {ROW})",
-        f"ALTER TABLE altered ADD more varchar(40) NOT NULL DEFAULT 'canary-of-a-row', ADD m bigint DEFAULT {NUMBER}",
+        "ALTER TABLE altered ADD more varchar(40) NOT NULL DEFAULT 'canary-of-a-row'",
+        f"ALTER TABLE altered ADD m bigint DEFAULT {NUMBER}",
         "SET SESSION binlog_format='STATEMENT'",
         f"UPDATE stated SET t = 'canary-of-a-row', n = {NUMBER}",
     )
@@ -118,8 +119,13 @@ def test_no_output_holds_a_value_or_a_secret(
     finally:
         ferry.source.run(f"DROP USER '{user}'@'%'")
     assert {name: found for name, text in outputs.items() if (found := told(text))} == {}
+    assert_something_was_told(ferry, outputs["log"])
+
+
+def assert_something_was_told(ferry: Ferry, log: str) -> None:
+    """The test above does not pass because nothing happened, or nothing was logged."""
     copied = ferry.destination.rows("SELECT t, n FROM raw.fine WHERE id = %s", [2])
     assert copied == [("canary-of-a-row", int(NUMBER))]
-    events = [json.loads(line) for line in outputs["log"].splitlines()]
+    events = [json.loads(line) for line in log.splitlines()]
     assert {"batch_committed", "table_stopped", "rows_set_aside", "stopped"} <= {e["event"] for e in events}
     assert {(e["source"], e["dataset"]) for e in events} == {(ferry.source.name, "raw")}

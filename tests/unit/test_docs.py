@@ -281,9 +281,15 @@ def test_every_log_event_is_described_with_its_fields() -> None:
     """Events by name; people and programs search for them."""
     shown = {
         event.strip("`"): set(re.findall(r"`(\w+)`", fields))
-        for event, _, fields, _ in rows("operating.md", "Event", "Level", "Fields", "Meaning")
+        for event, _, fields, _ in rows("logs.md", "Event", "Level", "Fields", "Meaning")
     }
     assert shown == logged_events()
+
+
+def test_the_line_of_a_batch_is_explained() -> None:
+    """Every field of it."""
+    text = " ".join(" ".join(cells) for cells in rows("logs.md", "Field", "Holds"))
+    assert set(re.findall(r"`([a-z_]+)`", text)) >= logged_events()["batch_committed"]
 
 
 # Tracking tables
