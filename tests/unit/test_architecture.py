@@ -25,20 +25,12 @@ TIERS = (
     "retype zero_dates policies text_columns carry row_history batch assemble touched lag load_ids progress "
     "repeats chunk_sql key_sql key_texts payload binlog_events row_text checksum_sql verify_keys judging "
     "sql_words column_words definitions actions alterations filled widening evolve",
-<<<<<<< HEAD
-    "terminal mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting requests "
-    "checkpoint load metrics logs schema_log book layout_changes status_server batch_queue quarantine "
-    "checksum_there verify_sides",
-    "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier desk feeder findings check_source "
-    "check_grants check_tables preflight "
-    "resync status schema_report waiting verify_walk verify_values verify repair verify_watch",
-=======
     "terminal crash mysql_source raw_rows mysql_catalog dispatch binlog destination standing fitting "
     "requests checkpoint load metrics logs schema_log book layout_changes status_server batch_queue "
     "quarantine checksum_there verify_sides",
     "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier batch_log desk feeder "
+    "findings check_source check_grants check_tables "
     "preflight resync status schema_report waiting verify_walk verify_values verify repair verify_watch",
->>>>>>> 6aaf0165daa66e96f63361197a4a306e84fa22fd
     "__init__ startup attempt board loading pipeline quarantine_commands resync_command schema_command "
     "schema_plan verify_command "
     "check_server check_destination check_dataset check_host check_command init_answers init_files "
