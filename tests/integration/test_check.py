@@ -341,7 +341,7 @@ def test_the_host_is_looked_at(
         report = look_at_all(settings)
     assert point(report, "state_dir mode").remedy == f"chmod 700 {folder}"
     assert point(report, "settings").remedy == f"chmod 600 {file}"
-    assert point(report, "http.listen").level == "failure"
+    assert point(report, "http.listen").level == "warning"
     assert point(report, "libraries").ok
     assert CANARY not in everything(report, settings)
     file.chmod(0o600)
