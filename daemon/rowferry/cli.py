@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | config`.
+"""The command line: `rowferry run | check | init | status | schema | resync | verify | quarantine | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback. Each command imports
 what it needs when it runs: to import everything takes longer than most commands.
@@ -18,14 +18,32 @@ from rowferry import __version__, terminal
 from rowferry.errors import ExitCode, RowferryError, UsageError
 
 if TYPE_CHECKING:
-    from rowferry.preflight import Finding
     from rowferry.settings import Settings
+
+INIT_OPTIONS = (
+    "name",
+    "server",
+    "source_host",
+    "source_port",
+    "source_database",
+    "source_account",
+    "account_host",
+    "opendental",
+    "destination_host",
+    "destination_port",
+    "destination_database",
+    "destination_account",
+    "dataset",
+)
+"""The keys of `init_answers.QUESTIONS`, which are imported only when they are asked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code."""
     options = parser().parse_args(arguments)
     try:
+        if options.command is _init:
+            return int(_init(options))
         from rowferry import logs
         from rowferry.settings import load_settings, parse_overrides
 
@@ -76,7 +94,15 @@ def parser() -> argparse.ArgumentParser:
     run.set_defaults(command=_run)
     check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
     check.add_argument("--json", action="store_true", help="print JSON")
+    check.add_argument(
+        "--fix-script",
+        nargs="?",
+        const="both",
+        choices=("both", "source", "destination"),
+        help="print the SQL for the administrator of the source, of the destination, or of both",
+    )
     check.set_defaults(command=_check)
+    _add_init(commands)
     _add_status(commands, common)
     _add_schema(commands, common)
     again = commands.add_parser(
@@ -97,6 +123,19 @@ def parser() -> argparse.ArgumentParser:
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return made
+
+
+def _add_init(commands: Any) -> None:
+    init = commands.add_parser(
+        "init",
+        help="ask a few questions; write rowferry.toml, the SQL for both servers and the unit's drop-in",
+    )
+    init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIRECTORY")
+    init.add_argument("--yes", action="store_true", help="take the default of what is not given")
+    init.add_argument("--force", action="store_true", help="overwrite files that are there")
+    for key in INIT_OPTIONS:
+        init.add_argument(f"--{key.replace('_', '-')}", metavar="ANSWER")
+    init.set_defaults(command=_init)
 
 
 def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -165,32 +204,40 @@ def _run(settings: Settings, options: argparse.Namespace) -> ExitCode:
 
 
 def _check(settings: Settings, options: argparse.Namespace) -> ExitCode:
-    findings = _findings(settings)
-    if options.json:
-        rows = [
-            {"point": f.point, "level": f.level, "detail": f.detail, "remedy": f.remedy} for f in findings
-        ]
-        print(json.dumps(rows, indent=2))
+    from rowferry.check_command import findings_as_json, fix_script, look_at_all, render_findings
+
+    report = look_at_all(settings)
+    if options.fix_script:
+        print(fix_script(report, settings, options.fix_script))
     else:
-        for finding in findings:
-            print(f"{finding.level:8}{finding.point}: {finding.detail}")
-            if finding.remedy:
-                print(f"{'':8}  -> {finding.remedy}")
-    return ExitCode.DONE if all(f.ok for f in findings) else ExitCode.FAILURE
+        print(findings_as_json(report) if options.json else render_findings(report))
+    for error in report.errors[:1]:
+        print(f"rowferry: {error}", file=sys.stderr)
+    return report.exit_code
 
 
-def _findings(settings: Settings) -> list[Finding]:
-    from rowferry.destination import connect as connect_destination
-    from rowferry.mysql_source import connect, describe_server
-    from rowferry.preflight import check_destination, check_source, check_state_dir, check_tables
+def _init(options: argparse.Namespace) -> ExitCode:
+    from rowferry.init_command import init
 
-    with connect(settings.source) as control:
-        findings = list(check_source(control, describe_server(control), settings))
-        findings += check_tables(control, settings)
-    with closing(connect_destination(settings.destination)) as session:
-        findings += check_destination(session, settings)
-    findings += check_state_dir(settings)
-    return findings
+    def ask(text: str) -> str:
+        print(text, end="", file=sys.stderr, flush=True)
+        typed = sys.stdin.readline()
+        if not typed:
+            raise UsageError("prepare the files", reason="the answers ended early; nothing was written")
+        return typed
+
+    given = {key: getattr(options, key) for key in INIT_OPTIONS}
+    print(
+        init(
+            options.directory.absolute(),
+            given,
+            force=options.force,
+            defaults=options.yes,
+            ask=ask if sys.stdin.isatty() else None,
+            say=lambda text: print(text, file=sys.stderr),
+        )
+    )
+    return ExitCode.DONE
 
 
 def _status(settings: Settings, options: argparse.Namespace) -> ExitCode:

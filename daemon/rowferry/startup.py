@@ -118,7 +118,7 @@ def _open(settings: Settings, session: Session, control: Connection[Any], server
         _require_no_tables(session, dataset)
         checkpoint = _first(session, settings, server, head)
     if checkpoint.position.file:
-        _require_same_history(checkpoint, control, server, database)
+        require_same_history(checkpoint, control, server, database)
     checkpoint = replace(checkpoint, epoch=take_epoch(session, dataset))
     if not checkpoint.position.file:
         checkpoint = replace(checkpoint, flavor=server.flavor, position=head)
@@ -163,9 +163,10 @@ def _first(session: Session, settings: Settings, server: SourceServer, head: Bin
     return checkpoint
 
 
-def _require_same_history(
+def require_same_history(
     checkpoint: Checkpoint, control: Connection[Any], server: SourceServer, database: str
 ) -> None:
+    """Raise ConfigurationError or PositionLost if the dataset does not come from this server's history."""
     where = str(checkpoint.position)
     if checkpoint.source != database:
         raise ConfigurationError(

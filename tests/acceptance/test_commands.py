@@ -116,7 +116,7 @@ def test_check_prints_what_mends_a_failing_point(ferry: Ferry) -> None:
         done = ferry.run("check")
         assert done.returncode == 1
         assert ferry.run("run", "--until-caught-up").returncode == 78
-        remedies = re.findall(r"-> (SET GLOBAL .*;)", done.stdout)
+        remedies = re.findall(r"-> (SET (?:GLOBAL|PERSIST) .*;)", done.stdout)
         assert len(remedies) == len(wrong)
         assert "nokey" in done.stdout
         assert "marks" in done.stdout

@@ -32,9 +32,10 @@ TIERS = (
     "quarantine checksum_there verify_sides systemd binlog_files state_dir pace",
     "copy_pace copy_read copy_jobs copy copy_gate copies monitor follower applier batch_log desk "
     "feeder preflight resync status schema_report waiting verify_walk verify_values verify repair "
-    "verify_watch",
+    "verify_watch findings check_source check_grants check_tables",
     "__init__ startup attempt board loading pipeline quarantine_commands resync_command "
-    "schema_command schema_plan verify_command cli __main__ standby endpoints",
+    "schema_command schema_plan verify_command cli __main__ standby endpoints check_server "
+    "check_destination check_dataset check_host check_command init_answers init_files init_command",
 )
 TIER_OF = {module: tier for tier, modules in enumerate(TIERS) for module in modules.split()}
 PURE = {module for tier in TIERS[:3] for module in tier.split()}

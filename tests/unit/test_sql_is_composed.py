@@ -48,7 +48,12 @@ ALLOWED = {
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"quote\(.*\)|', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
-    "preflight": r"marks|name|wanted|database|account|monitor",
+    "check_source": r"marks|name|value",
+    "check_grants": r"right|pattern|account\.name",
+    "check_dataset": r"name\(.*\)",
+    "check_destination": r"name\(.*\)|setting|value|words|function",
+    "init_files": r"account|monitor|role|secret|database|text_literal\(.*\)|database_pattern\(.*\)",
+    "check_command": r"account|database",
 }
 """By module, what may stand in the place of a `{}` in a statement; all of it made of names, or checked."""
 
