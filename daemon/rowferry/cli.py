@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | config`.
+"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | health | config`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback. Each command imports
 what it needs when it runs: to import everything takes longer than most commands.
@@ -88,10 +88,22 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--repair", action="store_true", help="mend the rows that differ, and compare again")
     verify.set_defaults(command=_verify)
     _add_quarantine(commands, common)
+    _add_health(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return made
+
+
+def _add_health(commands: Any, common: argparse.ArgumentParser) -> None:
+    health = commands.add_parser(
+        "health",
+        parents=[common],
+        help="ask the daemon on this machine, by HTTP, whether it works",
+        epilog="0 if it says so, 1 if it does not, or does not answer.",
+    )
+    health.add_argument("--ready", action="store_true", help="ask /readyz (changes flow) instead of /livez")
+    health.set_defaults(command=_health)
 
 
 def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -276,6 +288,14 @@ def _quarantine_drop(settings: Settings, options: argparse.Namespace) -> ExitCod
         raise UsageError("drop entries", reason="name the tables or give --all, one of the two")
     print(f"{drop_entries(settings, options.tables)} entries dropped")
     return ExitCode.DONE
+
+
+def _health(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.health import ask
+
+    good, said = ask(settings.http.listen, ready=options.ready)
+    print(said, file=sys.stdout if good else sys.stderr)
+    return ExitCode.DONE if good else ExitCode.FAILURE
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:
