@@ -13,7 +13,8 @@ from rowferry.setting_groups import LISTEN_OFF
 
 TIMEOUT_SECONDS: Final = 5.0
 MOST_BYTES: Final = 200
-_LOOPBACK: Final = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 # asked, never bound
+_EVERY: Final = "0.0.0.0"  # noqa: S104 - compared with, never bound
+_LOOPBACK: Final = {"": "127.0.0.1", _EVERY: "127.0.0.1", "::": "::1"}
 
 
 def ask(listen: str, *, ready: bool) -> tuple[bool, str]:
