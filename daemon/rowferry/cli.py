@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | status | schema | resync | verify | quarantine | health | config`.
+"""The commands: `rowferry run | check | status | schema | resync | verify | quarantine | config | health`.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback. Each command imports
 what it needs when it runs: to import everything takes longer than most commands.

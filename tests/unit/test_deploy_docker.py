@@ -83,7 +83,7 @@ def test_the_image_runs_commands_that_there_are() -> None:
 
 
 def test_the_daemon_has_no_rights() -> None:
-    """A number for a user, so that orchestrators can tell that it is not root; nothing to write but its state."""
+    """A number for a user, which is plainly not root; nothing to write but its state."""
     assert re.search(r"(?m)^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE)
     service = SERVICES["rowferry"]
     assert service["read_only"] is True

@@ -70,7 +70,7 @@ def test_the_volumes_are_those_that_are_mounted() -> None:
 
 
 def test_no_variable_of_the_cluster_looks_like_a_setting() -> None:
-    """A Service named rowferry would give each pod ROWFERRY_PORT, and the daemon refuses what it does not know."""
+    """A Service named rowferry would give each pod ROWFERRY_PORT, which the daemon refuses."""
     assert POD["enableServiceLinks"] is False
 
 

@@ -52,7 +52,7 @@ def test_a_daemon_without_http_cannot_be_asked() -> None:
 
 def test_it_imports_no_library_of_the_daemon() -> None:
     """It is started every few seconds."""
-    heavy = "dlt pyarrow pymysql psycopg sqlglot numpy prometheus_client".split()
+    heavy = ["dlt", "pyarrow", "pymysql", "psycopg", "sqlglot", "numpy", "prometheus_client"]
     code = f"import sys, rowferry.cli, rowferry.health; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

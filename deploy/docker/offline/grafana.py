@@ -35,4 +35,4 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-http.server.HTTPServer(("0.0.0.0", 3000), Answer).serve_forever()
+http.server.HTTPServer(("", 3000), Answer).serve_forever()
