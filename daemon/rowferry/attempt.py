@@ -26,6 +26,7 @@ from rowferry.copy_gate import CopyGate
 from rowferry.desk import Desk
 from rowferry.destination import run_all
 from rowferry.errors import Interrupted, TableRefused, at_stage
+from rowferry.event_names import by_name
 from rowferry.feeder import Feeder
 from rowferry.monitor import Monitor
 from rowferry.quarantine import QuarantineBook
@@ -72,6 +73,18 @@ class _Timers:
     pruned: float
     quarantine: float
     requests: float
+
+
+def counted(attempt: Attempt) -> dict[tuple[str, ...], float]:
+    """What an attempt has counted so far, by the metric's name and its labels."""
+    return {
+        ("backpressure_seconds",): attempt.queue.backpressure_seconds,
+        **{("events", name): number for name, number in by_name(attempt.events).items()},
+        **{
+            ("schema_changes", action.replace(" ", "_"), result.replace(" ", "_")): number
+            for (action, result), number in attempt.applier.schema_changes.items()
+        },
+    }
 
 
 class Attempt:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from rowferry import logs, systemd, terminal
 from rowferry.applier import Applied
-from rowferry.attempt import Attempt
+from rowferry.attempt import Attempt, counted
 from rowferry.batch_log import log_batch
 from rowferry.batch_queue import BatchQueue
 from rowferry.book import Decision
@@ -20,7 +20,6 @@ from rowferry.changes import RowCounts
 from rowferry.checkpoint import TableRecord, TableStatus, to_time
 from rowferry.daemon_state import Copying, Standby, Starting, State, Stopping, Streaming
 from rowferry.errors import RowferryError, SchemaMoved, SelectTooLong, StreamStopped, Unreachable
-from rowferry.event_names import by_name
 from rowferry.happenings import Happenings, split_remedy
 from rowferry.judging import Kind
 from rowferry.lag_history import LagHistory, LagSample
@@ -360,14 +359,7 @@ class Board:
         attempt = self._attempt
         if attempt is None:
             return
-        counts: dict[tuple[str, ...], float] = {
-            ("backpressure_seconds",): attempt.queue.backpressure_seconds,
-            **{("events", name): number for name, number in by_name(attempt.events).items()},
-            **{
-                ("schema_changes", action.replace(" ", "_"), result.replace(" ", "_")): number
-                for (action, result), number in attempt.applier.schema_changes.items()
-            },
-        }
+        counts = counted(attempt)
         for (name, *labels), number in counts.items():
             self.metrics.add(name, number - self._published.get((name, *labels), 0), *labels)
         self._published = counts

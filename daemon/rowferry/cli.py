@@ -1,4 +1,4 @@
-"""The command line: `rowferry run | check | init | status | schema | resync | verify | quarantine | config`.
+"""The command line: its commands, their options, and what a user sees when one fails.
 
 Data goes to stdout, messages to stderr. A user's mistake is one line, never a traceback. Each command imports
 what it needs when it runs: to import everything takes longer than most commands.
@@ -80,18 +80,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--version", action="version", version=f"rowferry {__version__}")
     commands = made.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", parents=[common], help="copy, then keep the copy equal")
-    run.add_argument(
-        "--until-caught-up",
-        action="store_true",
-        help="stop with 0 once every table is in step with the source as of the start",
-    )
-    run.add_argument(
-        "--standby",
-        action="store_true",
-        help="while another instance works on the dataset, wait, and take over when it ends",
-    )
-    run.set_defaults(command=_run)
+    _add_run(commands, common)
     check = commands.add_parser("check", parents=[common], help="test all that is needed of both servers")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.add_argument(
@@ -119,10 +108,26 @@ def parser() -> argparse.ArgumentParser:
     verify.add_argument("--repair", action="store_true", help="mend the rows that differ, and compare again")
     verify.set_defaults(command=_verify)
     _add_quarantine(commands, common)
+    _add_health(commands, common)
     config = commands.add_parser("config", parents=[common], help="show the settings in force")
     config.add_argument("--json", action="store_true", help="print JSON")
     config.set_defaults(command=_config)
     return made
+
+
+def _add_run(commands: Any, common: argparse.ArgumentParser) -> None:
+    run = commands.add_parser("run", parents=[common], help="copy, then keep the copy equal")
+    run.add_argument(
+        "--until-caught-up",
+        action="store_true",
+        help="stop with 0 once every table is in step with the source as of the start",
+    )
+    run.add_argument(
+        "--standby",
+        action="store_true",
+        help="while another instance works on the dataset, wait, and take over when it ends",
+    )
+    run.set_defaults(command=_run)
 
 
 def _add_init(commands: Any) -> None:
@@ -136,6 +141,17 @@ def _add_init(commands: Any) -> None:
     for key in INIT_OPTIONS:
         init.add_argument(f"--{key.replace('_', '-')}", metavar="ANSWER")
     init.set_defaults(command=_init)
+
+
+def _add_health(commands: Any, common: argparse.ArgumentParser) -> None:
+    health = commands.add_parser(
+        "health",
+        parents=[common],
+        help="ask the daemon on this machine, by HTTP, whether it works",
+        epilog="0 if it says so, 1 if it does not, or does not answer.",
+    )
+    health.add_argument("--ready", action="store_true", help="ask /readyz (changes flow) instead of /livez")
+    health.set_defaults(command=_health)
 
 
 def _add_status(commands: Any, common: argparse.ArgumentParser) -> None:
@@ -330,6 +346,14 @@ def _quarantine_drop(settings: Settings, options: argparse.Namespace) -> ExitCod
         raise UsageError("drop entries", reason="name the tables or give --all, one of the two")
     print(f"{drop_entries(settings, options.tables)} entries dropped")
     return ExitCode.DONE
+
+
+def _health(settings: Settings, options: argparse.Namespace) -> ExitCode:
+    from rowferry.health import ask
+
+    good, said = ask(settings.http.listen, ready=options.ready)
+    print(said, file=sys.stdout if good else sys.stderr)
+    return ExitCode.DONE if good else ExitCode.FAILURE
 
 
 def _config(settings: Settings, options: argparse.Namespace) -> ExitCode:

@@ -48,6 +48,7 @@ ALLOWED = {
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"quote\(.*\)|', '\.join\(\['%s'\] \* len\(names\)\)",
     "mysql_source": r"NET_TIMEOUT_SECONDS",
+    "binlog_files": r"marks",
     "check_source": r"marks|name|value",
     "check_grants": r"right|pattern|account\.name",
     "check_dataset": r"name\(.*\)",
