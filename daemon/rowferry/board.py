@@ -51,6 +51,7 @@ class Board:
     def __init__(self, metrics: Metrics, database: str, dataset: str) -> None:
         """database, dataset: for /status."""
         self.metrics = metrics
+        self.scraped_at: float | None = None
         self._lock = threading.Lock()
         self._log = logs.get()
         self._manager = systemd.Notifier()
@@ -121,6 +122,7 @@ class Board:
             self._happenings.note(datetime.now(UTC), kind, message, remedy, table)
 
     def render_metrics(self) -> bytes:
+        self.scraped_at = time.monotonic()
         """What /metrics shows; lag, backlog and queue as of now, also while a load hangs."""
         if self._monitor is not None:
             lag, headroom = self._lag(), self._monitor.files.headroom_seconds()

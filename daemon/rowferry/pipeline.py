@@ -42,6 +42,9 @@ from rowferry.status_server import StatusServer
 
 FIRST_BACKOFF_SECONDS: Final = 0.5
 MAX_BACKOFF_SECONDS: Final = 30.0
+SCRAPE_SECONDS: Final = 60.0
+"""Who asks for /metrics no more often is not waited for."""
+_SEND_SECONDS: Final = 1.0
 _CALM_SECONDS: Final = 60.0
 
 
@@ -84,6 +87,7 @@ class Pipeline:
         except RowferryError as error:
             code = int(error.exit_code)
             self._log.error("ended_by_error", error=str(error), kind=error.kind, exit_code=code)
+            self._wait_for_scrape()
             raise
         finally:
             self._loader.close()
@@ -91,6 +95,17 @@ class Pipeline:
             if server is not None:
                 server.close()
             self._log.info("stopped")
+
+    def _wait_for_scrape(self) -> None:
+        """Let Prometheus, if it has been asking, see why the process ends. Nothing is held meanwhile."""
+        ended, last = time.monotonic(), self.board.scraped_at
+        if last is None or ended - last > SCRAPE_SECONDS:
+            return
+        while self.board.scraped_at == last and time.monotonic() - ended < SCRAPE_SECONDS:
+            if self._stopping.wait(0.1):
+                return
+            self.board.waiting()
+        self._stopping.wait(_SEND_SECONDS)
 
     def _tell_state_dir(self, used: int, free: float) -> None:
         self.board.metrics.gauge("state_dir_bytes", used)

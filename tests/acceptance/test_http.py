@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import socket
 import threading
 from contextlib import closing, suppress
@@ -117,3 +118,27 @@ def _flood(daemon: Daemon, ferry: Ferry) -> None:
             client.close()
         for thread in floods:
             thread.join(PATIENCE_SECONDS)
+
+
+def test_who_asks_for_metrics_sees_why_it_ends(mysql_ferry: Ferry) -> None:
+    """A daemon that has been asked waits for one more question before it ends with its error."""
+    mysql_ferry.source.run("CREATE TABLE patient (PatNum bigint PRIMARY KEY)")
+    with mysql_ferry.daemon() as daemon:
+        daemon.wait_state("patient", "streaming")
+        assert 'errors_total{kind="stream",source=' in daemon.get("/metrics")[1]
+        mysql_ferry.source.run(
+            "XA START 'x'", "INSERT INTO patient VALUES (1)", "XA END 'x'", "XA PREPARE 'x'", "XA COMMIT 'x'"
+        )
+        wait_until("it has met its end", lambda: daemon.status().get("state") == "halted")
+        assert daemon.process.poll() is None
+        told: list[str] = []
+
+        def asked() -> bool:
+            code, body = daemon.get("/metrics")
+            told.extend([body] if code == 200 else [])
+            return daemon.process.poll() is not None
+
+        wait_until("it has ended", asked)
+        assert re.search(r'rowferry_errors_total\{kind="stream",.*\} 1\.0', told[-1])
+        assert re.search(r'rowferry_state\{.*state="halted"\} 1\.0', told[-1])
+        assert daemon.process.wait() == 1
