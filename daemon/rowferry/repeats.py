@@ -18,7 +18,9 @@ FIRST_SECONDS: Final = 60.0
 LATER_SECONDS: Final = 600.0
 MAX_KEYS: Final = 256
 
-ALWAYS: Final = frozenset({"started", "stopped", "stream_opened", "batch_committed", "ended_by_error"})
+ALWAYS: Final = frozenset(
+    "started standing_by taking_over stream_opened batch_committed ended_by_error stopped".split()
+)
 """Events that are never held back: each says something of its own."""
 
 _IDENTITY: Final = ("kind", "state", "setting", "logger", "place", "thread", "error", "reason")

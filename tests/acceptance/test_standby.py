@@ -36,6 +36,12 @@ def is_state(daemon: Daemon, state: str) -> bool:
     return daemon.assert_alive() and daemon.status().get("state") == state
 
 
+def last_event(daemon: Daemon) -> str:
+    """The newest one of its log."""
+    events = [json.loads(row)["event"] for row in daemon.log.read_text().splitlines() if row[:1] == "{"]
+    return str(events[-1])
+
+
 def load_id(ferry: Ferry) -> str:
     """The newest load that was committed."""
     return str(ferry.destination.rows("SELECT load_id FROM raw._rowferry_checkpoint")[0][0])
@@ -117,8 +123,7 @@ def _assert_one_that_is_fenced_off_stands_by(ferry: Ferry, leader: Daemon, waiti
     finally:
         leader.process.send_signal(signal.SIGCONT)
     wait_until("the first stands by", lambda: is_state(leader, "standby"))
-    events = [json.loads(row)["event"] for row in leader.log.read_text().splitlines() if row[:1] == "{"]
-    assert events[-1] == "standing_by"
+    wait_until("the first says so", lambda: last_event(leader) == "standing_by")
     assert waiting.status()["state"] == "streaming"
 
 
