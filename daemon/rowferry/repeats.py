@@ -19,7 +19,7 @@ LATER_SECONDS: Final = 600.0
 MAX_KEYS: Final = 256
 
 ALWAYS: Final = frozenset(
-    "started standing_by taking_over stream_opened batch_committed ended_by_error stopped".split()
+    ["started", "standing_by", "taking_over", "stream_opened", "batch_committed", "ended_by_error", "stopped"]
 )
 """Events that are never held back: each says something of its own."""
 
