@@ -16,7 +16,8 @@ import kubernetes_validate
 import pytest
 import yaml
 
-from rowferry import __version__, cli
+from rowferry import __version__, check_host, cli
+from rowferry.settings import BatchSettings
 from tests.unit.deployed import DEPLOY, document
 from tests.unit.kustomize import CannotRender, render
 from tests.unit.pods import lay_out
@@ -196,6 +197,18 @@ def test_the_volumes_are_those_that_are_mounted() -> None:
     assert "emptyDir" in volumes["state"]
     assert f"VOLUME {mounts['state']}\n" in (DEPLOY / "docker" / "Dockerfile").read_text()
     assert CONTAINER["image"] == f"rowferry:{__version__}"
+
+
+def test_the_pod_has_what_check_asks_for() -> None:
+    """Memory and space for the state, so that `rowferry check` in the pod has nothing to warn of."""
+    state = {v["name"]: v for v in POD["volumes"]}["state"]["emptyDir"]
+    assert quantity(CONTAINER["resources"]["requests"]["memory"]) >= check_host._LEAST_MEMORY
+    assert quantity(state["sizeLimit"]) >= check_host._BATCHES_ON_DISK * BatchSettings().max_bytes
+
+
+def quantity(text: str) -> int:
+    """Bytes, of a whole number with Mi or Gi."""
+    return int(text[:-2]) << {"Mi": 20, "Gi": 30}[text[-2:]]
 
 
 def test_no_variable_of_the_cluster_looks_like_a_setting() -> None:
