@@ -10,8 +10,8 @@ import os
 import re
 import shutil
 import subprocess
+import uuid
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -63,23 +63,22 @@ def why_not() -> str:
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The image, built as docs/containers.md says; it is removed at the end."""
+def image() -> Iterator[str]:
+    """The image, built as docs/containers.md says, under a name of its own; that is removed at the end."""
     if reason := why_not():
         pytest.skip(f"image not built: {reason}")
-    name = tmp_path_factory.mktemp("image") / "id"
+    name = f"rowferry-test:{uuid.uuid4().hex}"
     given = {key: os.environ[variable] for key, variable in SECRETS.items() if os.environ.get(variable)}
     secrets = [f"--secret=id={key},src={path}" for key, path in given.items()]
-    command = ["build", "--network=host", f"--file={DOCKERFILE}", f"--iidfile={name}", *secrets, str(ROOT)]
+    command = ["build", "--network=host", f"--file={DOCKERFILE}", f"--tag={name}", *secrets, str(ROOT)]
     done = docker(*command, seconds=BUILD_SECONDS)
     if "buildx component is missing" in done.stderr:
         pytest.skip("image not built: this docker command has no BuildKit (the plugin buildx)")
     assert done.returncode == 0, done.stderr[-3000:]
-    built = Path(name).read_text()
     try:
-        yield built
+        yield name
     finally:
-        docker("image", "rm", "--force", built)
+        docker("image", "rm", name)
 
 
 @pytest.fixture
