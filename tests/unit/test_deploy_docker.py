@@ -82,6 +82,20 @@ def test_the_image_runs_commands_that_there_are() -> None:
     assert 'ENTRYPOINT ["rowferry"]\nCMD ["run"]' in DOCKERFILE
 
 
+def test_the_build_has_every_file_of_the_package() -> None:
+    """What pyproject.toml names, and no more: .dockerignore keeps the rest from the engine."""
+    root = DEPLOY.parent
+    made = tomllib.loads((root / "pyproject.toml").read_text())
+    wanted = [name for names in made["tool"]["setuptools"]["data-files"].values() for name in names]
+    wanted += [*made["tool"]["setuptools"]["packages"]["find"]["where"], made["project"]["readme"]]
+    lines = re.findall(r"(?m)^COPY (?!--)(.+) \S+$", DOCKERFILE)
+    copied = [Path(name) for line in lines for name in line.split()]
+    for name in map(Path, wanted):
+        assert any(name.is_relative_to(each) for each in copied), name
+    kept = (root / ".dockerignore").read_text().splitlines()
+    assert {line[1:] for line in kept if line.startswith("!")} == set(map(str, copied))
+
+
 def test_the_daemon_has_no_rights() -> None:
     """A number for a user, which is plainly not root; nothing to write but its state."""
     assert re.search(r"(?m)^USER [1-9]\d*:[1-9]\d*$", DOCKERFILE)
