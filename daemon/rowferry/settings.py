@@ -152,7 +152,8 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config: Path | Non
     try:
         _refuse_unknown_names(paths)
     except OSError as error:
-        raise ConfigurationError("read the secrets", str(error.filename), reason=str(error.strerror)) from None
+        reason = error.strerror or "cannot be read"
+        raise ConfigurationError("read the secrets", str(error.filename), reason=reason) from None
     chosen = _config_file(config)
     configured = type("Settings", (Settings,), {"toml_path": chosen, "secrets_paths": paths})
     try:
