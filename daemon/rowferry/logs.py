@@ -90,7 +90,7 @@ def is_journal(announced: str, stream: Any) -> bool:
 
 
 def fault_mark() -> str:
-    """What goes before a line that tells of a fault and is no log line: its priority, in the journal alone."""
+    """What goes before a line that tells of a fault and is no log line: its priority in the journal."""
     is_there = is_journal(os.environ.get("JOURNAL_STREAM", ""), sys.stderr)
     return f"<{_PRIORITIES['error']}>" if is_there else ""
 
