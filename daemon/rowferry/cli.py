@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[[Settings, argparse.Namespace], ExitCode] = options.command
         return int(command(settings, options))
     except RowferryError as error:
-        print(f"rowferry: {error}", file=sys.stderr)
+        from rowferry.logs import fault_mark
+
+        print(f"{fault_mark()}rowferry: {error}", file=sys.stderr)
         return int(error.exit_code)
     except KeyboardInterrupt:
         return 130

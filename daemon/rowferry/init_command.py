@@ -96,7 +96,7 @@ def next_steps(folder: Path, answers: Answers, files: Sequence[NewFile]) -> str:
         f"     install -D -m 644 {here('rowferry.toml')} /etc/rowferry/{name}.toml",
         f"     install -d -m 700 {there}",
         *(
-            f"     install -m 600 {here(f'{CREDENTIALS}/{file}')} {there}/{file.removeprefix('ROWFERRY_')}"
+            f"     install -m 600 {here(f'{CREDENTIALS}/{file}')} {there}/{file}"
             for file in (SOURCE_FILE, DESTINATION_FILE)
         ),
         f"     cp -r {here(f'rowferry@{name}.service.d')} /etc/systemd/system/",

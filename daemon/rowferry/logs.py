@@ -89,6 +89,12 @@ def is_journal(announced: str, stream: Any) -> bool:
     return announced == f"{found.st_dev}:{found.st_ino}"
 
 
+def fault_mark() -> str:
+    """What goes before a line that tells of a fault and is no log line: its priority in the journal."""
+    is_there = is_journal(os.environ.get("JOURNAL_STREAM", ""), sys.stderr)
+    return f"<{_PRIORITIES['error']}>" if is_there else ""
+
+
 def make_render(form: str) -> Callable[[Event], str]:
     """Writes an event as a line of that form."""
     if form == "text":

@@ -149,7 +149,11 @@ def load_settings(overrides: Mapping[str, Any] | None = None, config: Path | Non
     paths = tuple(map(Path, _secret_folders()))
     if missing := [str(p) for p in paths if not p.is_dir()]:
         raise ConfigurationError("read the secrets", missing[0], reason="there is no such folder")
-    _refuse_unknown_names(paths)
+    try:
+        _refuse_unknown_names(paths)
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        raise ConfigurationError("read the secrets", str(error.filename), reason=reason) from None
     chosen = _config_file(config)
     configured = type("Settings", (Settings,), {"toml_path": chosen, "secrets_paths": paths})
     try:

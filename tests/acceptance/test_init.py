@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 import sys
 import tomllib
@@ -133,6 +134,16 @@ def test_without_a_terminal_every_answer_must_be_given(tmp_path: Path) -> None:
     before = (tmp_path / "new/credentials" / SECRETS[0]).read_text()
     assert rowferry(tmp_path, "init", "new", "--yes", "--force").returncode == 0
     assert (tmp_path / "new/credentials" / SECRETS[0]).read_text() != before
+
+
+def test_what_is_printed_for_systemd_is_what_the_unit_reads(tmp_path: Path) -> None:
+    """The settings and the credentials are put where rowferry@.service looks for them."""
+    unit = (ROOT / "deploy/systemd/rowferry@.service").read_text().replace("%i", "north")
+    read = re.findall(r"^LoadCredential=\w+:(\S+)$|^ExecStart=.* --config (\S+)$", unit, re.MULTILINE)
+    printed = rowferry(tmp_path, "init", "new", "--yes", "--name=north").stdout
+    installed = re.findall(r"^ +install (?:-D )?-m \d+ \S+ (\S+)$", printed, re.MULTILINE)
+    assert sorted(installed) == sorted(credential or config for credential, config in read)
+    assert len(installed) == 3
 
 
 def test_on_a_terminal_it_asks_and_explains(tmp_path: Path) -> None:

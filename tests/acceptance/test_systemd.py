@@ -172,3 +172,9 @@ def test_both_units_have_the_same_user_folder_and_sandbox() -> None:
     restart = {"StartLimitIntervalSec", "Restart", "RestartSec", "RestartPreventExitStatus"}
     times = {"TimeoutStartSec", "TimeoutStopSec", "WatchdogSec"}
     assert other == {"Description", "Type", "NotifyAccess", "ExecStart", "WantedBy"} | restart | times
+
+
+def test_no_unit_chooses_a_form_of_log() -> None:
+    """With another form than the journal's, every line would have the same priority there."""
+    for name in UNITS:
+        assert "LOG__FORMAT" not in (ROOT / "deploy/systemd" / name).read_text()

@@ -104,6 +104,25 @@ def test_the_journal_is_known_by_the_file_that_systemd_names(tmp_path: Path) -> 
     assert not logs.is_journal("1:2", SimpleNamespace())
 
 
+def test_what_ends_a_command_is_an_error_in_the_journal(tmp_path: Path) -> None:
+    """Else `journalctl -p warning` would not show why a service ended. On another stderr it has no mark."""
+    lines = []
+    for shift in (0, 1):
+        with (tmp_path / "stderr").open("w+") as stream:
+            found = os.fstat(stream.fileno())
+            subprocess.run(
+                [sys.executable, "-m", "rowferry", "run", "--config", "none.toml"],
+                env={**os.environ, "JOURNAL_STREAM": f"{found.st_dev}:{found.st_ino + shift}"},
+                stderr=stream,
+                timeout=60,
+                check=False,
+            )
+            stream.seek(0)
+            lines.append(stream.read())
+    assert lines[1].startswith("rowferry: ")
+    assert lines[0] == f"<3>{lines[1]}"
+
+
 class Full:
     """A file on a full disk."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from itertools import pairwise
 from pathlib import Path
@@ -125,6 +126,18 @@ def test_defaults_are_those_of_the_documentation(place: Place) -> None:
     assert settings.tables.include == ("*",)
     assert settings.source.port == 3306
     assert settings.profile == "generic"
+
+
+def test_a_secrets_folder_that_may_not_be_read_is_refused(place: Place) -> None:
+    """One line and the settings' exit code, not a traceback. (Root may read everything, hence the patch.)"""
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+    place.patch.setattr(Path, "iterdir", refuse)
+    line = place.refuse()
+    assert f"read the secrets ({place.secrets})" in line
+    assert "Permission denied" in line
 
 
 @pytest.mark.parametrize("source", SOURCES)
