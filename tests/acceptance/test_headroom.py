@@ -71,7 +71,7 @@ def test_headroom_falls_while_loading_is_held_up_and_the_server_purges_no_earlie
                 wait_until("the rows arrive", lambda: target.rows("SELECT v FROM raw.t") == [(2,)])
                 ferry.assert_equal()
                 assert daemon.stop() == 0
-    server.stop()
+    server.shut_down()
     assert purged_at >= max(now + headroom for now, headroom in told if headroom > 0)
     headrooms = [headroom for _, headroom in told]
     assert headrooms == sorted(headrooms, reverse=True)

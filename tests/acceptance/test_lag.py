@@ -30,7 +30,7 @@ def wrong_clock(get_server: GetServer, tmp_path_factory: pytest.TempPathFactory)
     """Give a server whose clock can be set."""
     clock = server_with_wrong_clock(get_server, tmp_path_factory.mktemp("clock"))
     yield clock
-    clock.server.stop()
+    clock.server.shut_down()
 
 
 def lag_of(daemon: Daemon) -> float:
@@ -91,7 +91,7 @@ def test_lag_is_true_idle_busy_held_up_and_disconnected(get_server: GetServer, t
             ferry.assert_equal()
             assert daemon.stop() == 0
     for used in (mariadb, postgres):
-        used.stop()
+        used.shut_down()
 
 
 @pytest.mark.parametrize("ahead", [HOUR, -HOUR])
