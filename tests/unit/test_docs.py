@@ -241,8 +241,22 @@ def test_types_that_stop_their_table_do() -> None:
 # Metrics, events, errors
 
 
+def unit_of(metric: str) -> str:
+    """The unit that the name of a metric promises."""
+    units = {"_timestamp_seconds": "s since 1970", "_seconds": "s", "_bytes": "bytes", "_rows": "rows"}
+    return next((unit for ending, unit in units.items() if metric.endswith(ending)), "1")
+
+
+def there_from(metric: str, labels: str) -> str:
+    """When its series begin."""
+    if code("table") not in labels:
+        return "start"
+    continuous = ("rowferry_verify_mismatched_rows", "rowferry_verify_last_success_timestamp_seconds")
+    return code("verify.continuous") if metric in continuous else "table"
+
+
 def test_every_metric_is_described_as_the_registry_has_it() -> None:
-    """Name as Prometheus sees it, type, labels and meaning."""
+    """Name as Prometheus sees it, type, unit, labels, when it begins, and meaning."""
     registry = metrics.Metrics("1", "clinic").registry
     wanted = []
     for family in registry._collector_to_names:
@@ -251,8 +265,10 @@ def test_every_metric_is_described_as_the_registry_has_it() -> None:
             kind: str = family._type  # type: ignore[attr-defined]
             labels = ", ".join(map(code, family._labelnames))  # type: ignore[attr-defined]
             shown = name + ("_total" if kind == "counter" else "")
-            wanted.append([code(shown), kind, labels, family._documentation])  # type: ignore[attr-defined]
-    assert sorted(rows("metrics.md", "Metric", "Type", "Labels", "Meaning")) == sorted(wanted)
+            text: str = family._documentation  # type: ignore[attr-defined]
+            wanted.append([code(shown), kind, unit_of(name), labels, there_from(name, labels), text])
+    header = ("Metric", "Type", "Unit", "Labels", "There from", "Meaning")
+    assert sorted(rows("metrics.md", *header)) == sorted(wanted)
 
 
 def test_label_values_are_the_code_s() -> None:

@@ -7,6 +7,7 @@ from rowferry_lab.servers.spec import (
     ServerSpec,
     read_mysql_family_version,
     read_postgres_version,
+    split_options,
 )
 
 
@@ -68,3 +69,9 @@ def test_what_names_no_server_is_refused(text: str) -> None:
     """The version becomes part of a folder's name."""
     with pytest.raises(ValueError, match="no server|no version"):
         ServerSpec.parse(text)
+
+
+def test_options_without_dashes_are_variables_of_the_environment() -> None:
+    """A value may hold what it likes."""
+    options = ["TZ=UTC", "--port=1", "-d", "X=a=-b"]
+    assert split_options(options) == ({"TZ": "UTC", "X": "a=-b"}, ("--port=1", "-d"))

@@ -21,7 +21,7 @@ from rowferry_lab.servers.mysql_family import MYSQL_OPTIONS, SOURCE_OPTIONS
 from rowferry_lab.servers.ports import LOOPBACK, free_port
 from rowferry_lab.servers.postgres import DESTINATION_OPTIONS
 from rowferry_lab.servers.running import RunningServer
-from rowferry_lab.servers.spec import Product, ServerSpec
+from rowferry_lab.servers.spec import Product, ServerSpec, split_options
 
 if TYPE_CHECKING:
     from testcontainers.core.container import DockerContainer
@@ -111,6 +111,8 @@ class DockerProvider:
         """Run the official image of the version."""
         if data_dir is not None:
             raise ProviderUnavailable(spec, "a container cannot use a data directory of this machine")
+        if split_options(options)[0]:
+            raise ProviderUnavailable(spec, "a container is given no variables of the environment")
         _require_engine(spec)
         server = _run(spec, options)
         with ExitStack() as undo:

@@ -26,7 +26,7 @@ from rowferry_lab.servers.ports import LOOPBACK, free_port
 from rowferry_lab.servers.postgres import Postgres
 from rowferry_lab.servers.process import Launch, SupervisedProcess, children_of, kill_all
 from rowferry_lab.servers.running import RunningServer
-from rowferry_lab.servers.spec import Product, ServerSpec
+from rowferry_lab.servers.spec import Product, ServerSpec, split_options
 
 _READY_SECONDS = 60.0
 _SHUTDOWN_SECONDS = 30.0
@@ -63,7 +63,7 @@ class LocalServer:
     def __init__(self, installation: Installation, options: Sequence[str], place: Place) -> None:
         """Choose its port; nothing runs yet."""
         self._installation = installation
-        self._options = tuple(options)
+        self._environment, self._options = split_options(options)
         self._place = place
         self._process: SupervisedProcess | None = None
         self.port = free_port()
@@ -80,6 +80,7 @@ class LocalServer:
         self._process = SupervisedProcess(
             Launch(
                 command=engine.command(self._installation.binaries, place, self.port, self._options),
+                environment=self._environment,
                 folder=place.folder,
                 log=place.log,
                 account=self._installation.account,

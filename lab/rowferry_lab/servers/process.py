@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,9 +22,13 @@ _ORPHANS_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What the supervisor needs to know; `remove` is deleted when the server is orphaned."""
+    """What the supervisor needs to know; `remove` is deleted when the server is orphaned.
+
+    environment: variables that the server gets besides ours.
+    """
 
     command: Sequence[str]
+    environment: Mapping[str, str]
     folder: Path
     log: Path
     account: Account | None
@@ -36,6 +40,7 @@ class Launch:
         return json.dumps(
             {
                 "command": list(self.command),
+                "environment": dict(self.environment),
                 "folder": str(self.folder),
                 "log": str(self.log),
                 "uid": self.account.uid if self.account else None,

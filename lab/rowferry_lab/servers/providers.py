@@ -36,9 +36,10 @@ def providers(choice: str | None = None) -> tuple[Provider, ...]:
 def start(spec: ServerSpec, *, options: Sequence[str] = (), data_dir: Path | None = None) -> RunningServer:
     """Start a server, or find one, and wait until it answers.
 
-    The options are the server's own (`--max-allowed-packet=64M`, `--fsync=off`), and win over ours. Without
-    a data directory the server gets a fresh one that goes with it. Raises `ProviderUnavailable` when no
-    provider has it, `ServerFailed` when one has it and it does not start.
+    The options are the server's own (`--max-allowed-packet=64M`, `--fsync=off`), and win over ours; without
+    dashes, `NAME=value`, they are variables of its environment. Without a data directory the server gets a
+    fresh one that goes with it. Raises `ProviderUnavailable` when no provider has it, `ServerFailed` when one
+    has it and it does not start.
     """
     refusals: list[ProviderUnavailable] = []
     for provider in providers():

@@ -6,6 +6,7 @@ Values only: nothing here looks at a machine.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -57,6 +58,13 @@ class ServerSpec:
     def is_met_by(self, product: Product, version: str) -> bool:
         """Say whether a server of that product and full version is of the wanted line."""
         return product == self.product and f"{version}.".startswith(f"{self.version}.")
+
+
+def split_options(options: Sequence[str]) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Tell the variables of the server's environment, `NAME=value`, from the options on its command line."""
+    arguments = tuple(option for option in options if option.startswith("-"))
+    variables = (option.partition("=") for option in options if not option.startswith("-"))
+    return {name: value for name, _, value in variables}, arguments
 
 
 @dataclass(frozen=True, slots=True)

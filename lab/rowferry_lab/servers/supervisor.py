@@ -49,6 +49,7 @@ def start_server(config: dict[str, Any]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             config["command"],
             cwd=config["folder"],
+            env={**os.environ, **config["environment"]},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
