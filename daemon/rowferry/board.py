@@ -122,8 +122,8 @@ class Board:
             self._happenings.note(datetime.now(UTC), kind, message, remedy, table)
 
     def render_metrics(self) -> bytes:
-        self.scraped_at = time.monotonic()
         """What /metrics shows; lag, backlog and queue as of now, also while a load hangs."""
+        self.scraped_at = time.monotonic()
         if self._monitor is not None:
             lag, headroom = self._lag(), self._monitor.files.headroom_seconds()
             self.metrics.gauge("replication_lag_seconds", math.nan if lag is None else lag)
