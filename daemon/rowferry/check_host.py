@@ -128,6 +128,6 @@ def _port(listen: str, at_work: bool) -> Finding:
             if at_work:
                 return Finding("http.listen", OK, f"{listen}: in use, and a daemon is at work", where=FILE)
             reason = getattr(error, "strerror", None) or "it is no port"
-            remedy = "choose another address and port: http.listen"
+            remedy = "unless it is Rowferry's own daemon: choose another address and port for http.listen"
             return Finding("http.listen", WARNING, f"{listen}: {reason}", remedy, where=FILE)
     return Finding("http.listen", OK, f"{listen} is free", where=FILE)

@@ -20,22 +20,22 @@ from rowferry.errors import ExitCode, RowferryError, UsageError
 if TYPE_CHECKING:
     from rowferry.settings import Settings
 
-INIT_OPTIONS = (
-    "name",
-    "server",
-    "source_host",
-    "source_port",
-    "source_database",
-    "source_account",
-    "account_host",
-    "opendental",
-    "destination_host",
-    "destination_port",
-    "destination_database",
-    "destination_account",
-    "dataset",
-)
-"""The keys of `init_answers.QUESTIONS`, which are imported only when they are asked."""
+INIT_OPTIONS = {
+    "name": "clinic",
+    "server": "mariadb:10.5",
+    "source_host": "127.0.0.1",
+    "source_port": "3306",
+    "source_database": "opendental",
+    "source_account": "rowferry",
+    "account_host": "%",
+    "opendental": "yes",
+    "destination_host": "127.0.0.1",
+    "destination_port": "5432",
+    "destination_database": "analytics",
+    "destination_account": "rowferry",
+    "dataset": "raw",
+}
+"""Keys and defaults of `init_answers.QUESTIONS`, which are imported only when they are asked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -140,8 +140,9 @@ def _add_init(commands: Any) -> None:
     init.add_argument("directory", nargs="?", type=Path, default=Path(), metavar="DIRECTORY")
     init.add_argument("--yes", action="store_true", help="take the default of what is not given")
     init.add_argument("--force", action="store_true", help="overwrite files that are there")
-    for key in INIT_OPTIONS:
-        init.add_argument(f"--{key.replace('_', '-')}", metavar="ANSWER")
+    for key, default in INIT_OPTIONS.items():
+        shown = default.replace("%", "%%")
+        init.add_argument(f"--{key.replace('_', '-')}", metavar="ANSWER", help=f"by default {shown}")
     init.set_defaults(command=_init)
 
 

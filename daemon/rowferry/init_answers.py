@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import quote as url_quote
 
 from rowferry.errors import UsageError
 from rowferry.settings import DestinationSettings, SourceSettings
 
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}")
-_SERVER: Final = re.compile(r"(mariadb|mysql)[ :]?(\d+)\.(\d+)", re.IGNORECASE)
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,21}")
+_SERVER: Final = re.compile(r"(?:(?:mariadb|mysql)[ :]?)?(?:5\.5\.5-)?(\d+)\.(\d+)[\w.~+:-]*", re.IGNORECASE)
+_FIRST_MARIADB: Final = 10
+_HOST: Final = re.compile(r"[^\s/:@?#\[\]]*[^\s/:@?#\[\]\d][^\s/:@?#\[\]]*")
 _YES: Final = {"y": True, "yes": True, "n": False, "no": False}
 
 
@@ -37,11 +40,19 @@ def _any(text: str) -> str:
 
 
 def _name(text: str) -> str:
-    return "" if _NAME.fullmatch(text) else "must be letters, digits, - and _"
+    return "" if _NAME.fullmatch(text) else "must be up to 22 small letters, digits, - and _"
 
 
 def _server(text: str) -> str:
     return "" if _SERVER.fullmatch(text) else "must look like mariadb:10.5 or mysql:8.4"
+
+
+def _host(text: str) -> str:
+    try:
+        ip_address(text)
+    except ValueError:
+        return "" if _HOST.fullmatch(text) else "must be a name or an address, without a port"
+    return ""
 
 
 def _port(text: str) -> str:
@@ -53,18 +64,18 @@ def _yes_or_no(text: str) -> str:
     return "" if text.lower() in _YES else "must be yes or no"
 
 
-_KIND: Final = "its kind and version, as SELECT VERSION() says"
+_KIND: Final = "its kind and version, or what SELECT VERSION() says"
 _FROM: Final = "from where it may connect, as the server sees this machine; % is anywhere"
 QUESTIONS: Final = (
     Question("name", "Name of this instance", "the unit is rowferry@NAME", "clinic", _name),
     Question("server", "Source server", _KIND, "mariadb:10.5", _server),
-    Question("source_host", "Source host", "where MySQL or MariaDB runs", "127.0.0.1", _any),
+    Question("source_host", "Source host", "where MySQL or MariaDB runs", "127.0.0.1", _host),
     Question("source_port", "Source port", "3306 unless somebody changed it", "3306", _port),
     Question("source_database", "Source database", "the one to copy", "opendental", _any),
     Question("source_account", "Source account", "is made by source.sql; it can only read", "rowferry", _any),
     Question("account_host", "Host of the source account", _FROM, "%", _any),
     Question("opendental", "Is it OpenDental's database", "leaves temporary tables out", "yes", _yes_or_no),
-    Question("destination_host", "Destination host", "where Postgres runs", "127.0.0.1", _any),
+    Question("destination_host", "Destination host", "where Postgres runs", "127.0.0.1", _host),
     Question("destination_port", "Destination port", "5432 unless somebody changed it", "5432", _port),
     Question("destination_database", "Destination database", "receives the copy", "analytics", _any),
     Question("destination_account", "Destination account", "is made by destination.sql", "rowferry", _any),
@@ -85,13 +96,14 @@ class Answers:
     @property
     def is_mariadb(self) -> bool:
         """Whether the source is MariaDB."""
-        return self["server"].lower().startswith("mariadb")
+        named = self["server"].lower()
+        return "mariadb" in named or ("mysql" not in named and self.version[0] >= _FIRST_MARIADB)
 
     @property
     def version(self) -> tuple[int, int]:
         """The first two numbers of the source's version."""
         match = _SERVER.fullmatch(self["server"])
-        return (int(match[2]), int(match[3])) if match else (0, 0)
+        return (int(match[1]), int(match[2])) if match else (0, 0)
 
     @property
     def opendental(self) -> bool:

@@ -88,7 +88,10 @@ def next_steps(folder: Path, answers: Answers, files: Sequence[NewFile]) -> str:
     lines = [f"Written to {folder}:", *(f"  {f.path}" for f in files), "", "Next:"]
     lines += [
         f"  1. mysql {at('source', '-P')} -u root -p < {here('source.sql')}",
-        f"  2. psql {at('destination', '-p')} -U postgres -f {here('destination.sql')}"
+        "     and the lines at its end into that server's configuration, so that they outlast a restart",
+        f"  2. createdb {at('destination', '-p')} -U postgres -E UTF8 -T template0"
+        f" {shlex.quote(answers['destination_database'])}    (unless it is there)",
+        f"     psql {at('destination', '-p')} -U postgres -f {here('destination.sql')}"
         f" {shlex.quote(answers['destination_database'])}",
         f"  3. ROWFERRY_SECRETS_DIR={here(CREDENTIALS)} rowferry check --config {here('rowferry.toml')}",
         "  4. delete source.sql and destination.sql: they hold the passwords, as the credentials do",

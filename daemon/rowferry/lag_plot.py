@@ -11,9 +11,9 @@ from rowferry.page_words import duration
 
 WIDTH: Final = 720
 HEIGHT: Final = 220
-_LEFT: Final = 72
+_LEFT: Final = 88
 _RIGHT: Final = 12
-_TOP: Final = 12
+_TOP: Final = 16
 _BOTTOM: Final = 30
 _COLUMN_SECONDS: Final = 3.0
 _TICKS: Final = (
@@ -80,7 +80,7 @@ def _horizontal(ticks: Sequence[tuple[float, str]], top: float) -> Iterator[str]
     for value, label in ticks:
         y = _y(value, top)
         yield f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        text = f"≤ {label}" if value == _TICKS[0][0] else label
+        text = f"≤{label}" if value == _TICKS[0][0] else label
         yield f'<text class="tick y" x="{_LEFT - 8}" y="{y + 4:.1f}">{text}</text>'
 
 
@@ -89,8 +89,8 @@ def _vertical() -> Iterator[str]:
         x = _x(minutes * 60.0)
         yield f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{HEIGHT - _BOTTOM}"/>'
         anchor = {15: "start", 0: "end"}.get(minutes, "middle")
-        text = f"{minutes} min ago" if minutes else "now"
-        yield f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{HEIGHT - 9}">{text}</text>'
+        text = {15: "15 min ago", 0: "now"}.get(minutes, f"{minutes} min")
+        yield f'<text class="tick" text-anchor="{anchor}" x="{x:.1f}" y="{HEIGHT - 7}">{text}</text>'
 
 
 def _runs(samples: Sequence[LagSample]) -> Iterator[Run]:

@@ -13,9 +13,18 @@ from rowferry.happenings import split_remedy
 from rowferry.lag_history import LagSample
 from rowferry.lag_plot import lag_plot
 from rowferry.page_style import STYLE
-from rowferry.page_words import TROUBLED, Verdict, count, duration, moment, sorted_tables, verdict
+from rowferry.page_words import (
+    TROUBLED,
+    Verdict,
+    count,
+    duration,
+    moment,
+    rows_set_aside,
+    sorted_tables,
+    verdict,
+)
 
-_MOODS: Final = {"streaming": "good", "copying": "busy", "stopped": "bad", "held": "bad"}
+_MOODS: Final = {"streaming": "good", "copying": "busy", "stopped": "bad", "held": "bad", "dropped": "quiet"}
 _ICONS: Final = {"good": "%2317734a", "busy": "%23d08a00", "bad": "%23b3261e"}
 _STATES: Final = ("stopped", "held", "copying", "streaming", "dropped")
 _MOST_COPIES: Final = 20
@@ -80,7 +89,7 @@ def _verdict(judged: Verdict, status: Mapping[str, Any], now: datetime) -> Itera
         ("Lag", duration(lag) if lag is not None else "not known"),
         ("Complete as of", moment(until, now) if until else "not known"),
         ("Rows applied", f"{status.get('rows_applied', 0):,}"),
-        ("Rows set aside", f"{sum(t['rows_set_aside'] for t in status['tables']):,}"),
+        ("Rows set aside", f"{rows_set_aside(status['tables']):,}"),
         ("Running since", moment(status["started_at"], now)),
     ]
     items = "".join(f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>" for name, value in facts)
@@ -98,17 +107,19 @@ def _copies(status: Mapping[str, Any]) -> Iterator[str]:
     if copy.get("seconds_left") is not None:
         told += f", about {duration(copy['seconds_left'])} left"
     yield '<section aria-labelledby="copies"><h2 id="copies">Running copies</h2>'
-    yield f'<p class="soft">{escape(told)}</p><div class="scroll"><table><thead><tr>'
+    yield f'<p class="soft">{escape(told)}</p><div class="scroll"><table class="tables"><thead><tr>'
     yield '<th scope="col">Table</th><th scope="col">Progress</th><th scope="col" class="n">Rows read</th>'
     yield '<th scope="col" class="n">of about</th></tr></thead><tbody>'
     for table in sorted(running, key=lambda t: (not t["rows_copied"], -t["rows_expected"]))[:_MOST_COPIES]:
-        done, total = table["rows_copied"], max(table["rows_expected"], table["rows_copied"])
+        done, total = table["rows_copied"], table["rows_expected"]
         name = escape(table["table"])
-        value = f'value="{done}" max="{total}"' if total else 'value="0"'
+        known = total > done
+        value = f' value="{done}" max="{total}"' if known else ""
         yield (
             f'<tr><th scope="row">{name}</th>'
-            f'<td><progress {value} aria-label="copy of {name}"></progress></td>'
-            f'<td class="n">{done:,}</td><td class="n">{f"{total:,}" if total else "-"}</td></tr>'
+            f'<td><progress{value} aria-label="copy of {name}"></progress></td>'
+            f'<td class="n" data-label="read">{done:,}</td>'
+            f'<td class="n" data-label="of about">{f"{total:,}" if known else "not known"}</td></tr>'
         )
     yield "</tbody></table></div>"
     if len(running) > _MOST_COPIES:
@@ -118,9 +129,9 @@ def _copies(status: Mapping[str, Any]) -> Iterator[str]:
 
 def _errors(status: Mapping[str, Any], now: datetime) -> Iterator[str]:
     errors = status.get("last_errors") or []
-    yield '<section aria-labelledby="errors"><h2 id="errors">Last errors</h2>'
+    yield '<section aria-labelledby="errors"><h2 id="errors">Last errors since the start</h2>'
     if not errors:
-        yield '<p class="soft">None since the start.</p></section>'
+        yield '<p class="soft">None.</p></section>'
         return
     yield '<ul class="errors">'
     for each in errors:

@@ -24,6 +24,7 @@ section{background:var(--card);border:1px solid var(--rule);border-radius:10px;p
 margin-top:16px}
 .verdict{border-left:8px solid var(--mood)}
 .good{--mood:var(--good);--moodbg:var(--goodbg)}.busy{--mood:var(--busy);--moodbg:var(--busybg)}
+.quiet{--mood:var(--soft);--moodbg:var(--rule)}
 .bad{--mood:var(--bad);--moodbg:var(--badbg)}
 .word{font-size:38px;line-height:1.15;font-weight:700;color:var(--mood);margin:0}
 .sentence{font-size:19px;margin:6px 0 0;overflow-wrap:anywhere}
@@ -32,7 +33,8 @@ margin-top:16px}
 .facts dt{font-size:13px;color:var(--soft)}
 .facts dd{margin:0;overflow-wrap:anywhere;font-variant-numeric:tabular-nums;font-weight:600}
 svg{display:block;width:100%;height:auto}
-.grid{stroke:var(--rule);stroke-width:1}.tick{fill:var(--soft);font-size:12px}.y{text-anchor:end}
+section>:last-child{margin-bottom:0}
+.grid{stroke:var(--rule);stroke-width:1}.tick{fill:var(--soft);font-size:11px}.y{text-anchor:end}
 .line{fill:none;stroke:var(--line);stroke-width:2;stroke-linejoin:round}.area{fill:var(--line);opacity:.13}
 .none{fill:var(--soft);text-anchor:middle;font-size:15px}
 .scroll{overflow-x:auto}
@@ -57,11 +59,12 @@ footer{margin:18px 0 6px;color:var(--soft);font-size:14px;display:flex;flex-wrap
 @media (max-width:640px){.wrap{padding:12px}section{padding:14px}
 .word{font-size:31px}.sentence{font-size:17px}
 .tables thead{position:absolute;clip-path:inset(50%);width:1px;height:1px;overflow:hidden}
-.tables tr{display:grid;grid-template-columns:1fr 1fr;border-top:1px solid var(--rule);padding:8px 0}
+.tables tr{display:grid;grid-template-columns:1fr 1fr;gap:0 10px;
+border-top:1px solid var(--rule);padding:8px 0}
 .tables tr.why{display:block;border-top:0;padding-top:0}
 .tables th,.tables td{border:0;padding:1px 0;text-align:left}
 .tables td[data-label]::before{content:attr(data-label) " ";color:var(--soft);font-size:13px}
-.tick{font-size:17px}.none{font-size:22px}}
+.tick{font-size:22px}.none{font-size:26px}}
 """
 STYLE_HASH: Final = b64encode(sha256(STYLE.encode()).digest()).decode()
 POLICY: Final = (

@@ -37,7 +37,8 @@ def verdict(status: Mapping[str, Any], *, alive: bool) -> Verdict:
                 "busy", "Standby", "Another instance is at work; this one takes over when it ends."
             )
         case "retrying":
-            return Verdict("bad", "Interrupted", f"{_sentence(error)} It tries again by itself.")
+            told = "If it lasts: `rowferry check` tries both servers and says what is wrong."
+            return Verdict("bad", "Interrupted", f"{_sentence(error)} It tries again by itself.", told)
         case "stopping":
             return Verdict("busy", "Stopping", "It ends after the batch at hand.")
         case "halted":
@@ -55,21 +56,30 @@ def _flowing(status: Mapping[str, Any]) -> Verdict:
     behind = "" if lag is None else f", {duration(lag)} behind"
     if stopped or held:
         parts = [f"{_names(n)} {_be(n)} {w}" for n, w in ((stopped, "stopped"), (held, "held")) if n]
-        others = len(tables) - len(stopped) - len(held)
+        others = sum(t["state"] in ("copying", "streaming") for t in tables)
         rest = f" The other {count(others, 'table goes', 'tables go')} on{behind}." if others else ""
         remedies = {split_remedy(str(t["error"] or ""))[1] for t in tables if t["state"] in TROUBLED}
         remedy = remedies.pop() if len(remedies) == 1 else ""
         told = remedy or "Each table's line below says what to do."
-        return Verdict("bad", "Needs you", f"{' and '.join(parts)}.{rest}", told)
+        return Verdict("bad", "Needs you", f"{_sentence(' and '.join(parts))}{rest}", told)
     if copying:
         left = (status.get("copy") or {}).get("seconds_left")
         time = f", about {duration(left)} left" if left is not None else ""
-        return Verdict("busy", "Copying", f"{_names(copying)} {_be(copying)} being copied{time}.")
+        return Verdict("busy", "Copying", _sentence(f"{_names(copying)} {_be(copying)} being copied{time}"))
     if lag is None:
         return Verdict("busy", "Connected", "How far the copy is behind is not known yet.")
     if lag > BEHIND_SECONDS:
         return Verdict("busy", "Behind", f"The copy is {duration(lag)} behind. It catches up by itself.")
-    return Verdict("good", "In step", f"Everything is in step{behind}.")
+    sentence = f"The copy holds all up to {duration(lag)} ago."
+    if aside := rows_set_aside(tables):
+        but = f"{sentence[:-1]}, but for {count(aside, 'row', 'rows')} set aside."
+        return Verdict("busy", "In step", but, "`rowferry quarantine list` names them, and why.")
+    return Verdict("good", "In step", sentence)
+
+
+def rows_set_aside(tables: Sequence[Mapping[str, Any]]) -> int:
+    """In all tables."""
+    return sum(t["rows_set_aside"] for t in tables)
 
 
 def sorted_tables(tables: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -109,7 +119,8 @@ def count(number: int, one: str, many: str) -> str:
 def _names(names: Sequence[str]) -> str:
     if len(names) > 3:
         return f"{len(names):,} tables"
-    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    listed = " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
+    return f"{'tables' if len(names) > 1 else 'table'} {listed}"
 
 
 def _be(names: Sequence[str]) -> str:

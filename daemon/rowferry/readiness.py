@@ -21,11 +21,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """state: the daemon's. standby: it is one, and that is enough."""
+    """state: the daemon's. standby: it is one, and that is enough. error: why nothing flows."""
 
     state: str
     points: tuple[Point, ...]
     standby: bool = False
+    error: str = ""
 
     @property
     def ready(self) -> bool:
@@ -39,7 +40,7 @@ class Readiness:
 
     def verbose(self) -> str:
         """A line for each point."""
-        lines = [f"state: {self.state}"]
+        lines = [f"state: {self.state}" + (f" ({self.error})" if self.error else "")]
         for point in self.points:
             note = f" ({point.note})" if point.note else ""
             lines.append(f"{point.name}: {'ok' if point.holds else 'failed'}{note}")
@@ -61,7 +62,7 @@ def readiness(
     lag, most_lag: seconds; None: not known, no limit. every_table: one that is stopped is one too many.
     """
     flows = state in FLOWING
-    why = "" if flows else (error or state)
+    why = "" if flows else f"not while {state}"
     points = [
         Point(name, flows, why)
         for name in ("source connected", "destination connected", "lock held", "checkpoint loaded")
@@ -73,7 +74,9 @@ def readiness(
         known = "not known" if lag is None else f"{lag:.1f} s"
         within = lag is not None and lag <= most_lag
         points.append(Point("lag", within, f"{known}, limit {most_lag:g} s"))
-    return Readiness(state, tuple(points), standby=standby_is_ready and state == STANDBY)
+    return Readiness(
+        state, tuple(points), standby=standby_is_ready and state == STANDBY, error="" if flows else error
+    )
 
 
 def _stopped(names: Sequence[str], total: int) -> str:

@@ -122,7 +122,15 @@ def test_without_a_terminal_every_answer_must_be_given(tmp_path: Path) -> None:
     assert missing.stderr.count("\n") == 1
     assert "--source-host" in missing.stderr
     assert "--name" not in missing.stderr
-    for wrong in ("--source-port=0", "--name=a/b", "--server=oracle", "--dataset=pg_x"):
+    for wrong in (
+        "--source-port=0",
+        "--name=a/b",
+        "--name=North",
+        "--server=oracle",
+        "--dataset=pg_x",
+        "--source-host=db:3306",
+        "--destination-host=5432",
+    ):
         done = rowferry(tmp_path, "init", "new", "--yes", wrong)
         assert done.returncode == 2, wrong
         assert done.stderr.count("\n") == 1
@@ -172,5 +180,32 @@ def test_on_a_terminal_it_asks_and_explains(tmp_path: Path) -> None:
 
 
 def test_every_question_has_its_option() -> None:
-    """The command line names them without importing the questions."""
-    assert tuple(q.key for q in QUESTIONS) == INIT_OPTIONS
+    """The command line names them and their defaults without importing the questions."""
+    assert {q.key: q.default for q in QUESTIONS} == INIT_OPTIONS
+
+
+def test_the_next_steps_put_each_password_where_the_unit_looks_for_it(tmp_path: Path) -> None:
+    """The files that the unit loads are those that the printed commands install."""
+    unit = (ROOT / "deploy/systemd/rowferry@.service").read_text()
+    wanted = re.findall(r"^LoadCredential=\w+:(/\S+)", unit, re.MULTILINE)
+    printed = rowferry(tmp_path, "init", "new", "--yes", "--name=north").stdout
+    assert len(wanted) == 2
+    assert all(f" {path.replace('%i', 'north')}\n" in printed for path in wanted)
+
+
+@pytest.mark.parametrize(
+    ("server", "right"),
+    [
+        ("10.5.23-MariaDB-0+deb11u1-log", "BINLOG MONITOR"),
+        ("5.5.5-10.6.1-MariaDB", "BINLOG MONITOR"),
+        ("10.11.6", "BINLOG MONITOR"),
+        ("MariaDB 10.5", "BINLOG MONITOR"),
+        ("8.0.36-0ubuntu0.22.04.1", "REPLICATION CLIENT"),
+        ("mysql:9.7", "REPLICATION CLIENT"),
+    ],
+)
+def test_the_server_may_be_told_in_its_own_words(tmp_path: Path, server: str, right: str) -> None:
+    """What `SELECT VERSION()` says is an answer."""
+    done = rowferry(tmp_path, "init", "new", "--yes", f"--server={server}")
+    assert done.returncode == 0, done.stderr
+    assert right in (tmp_path / "new/source.sql").read_text()

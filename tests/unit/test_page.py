@@ -36,15 +36,20 @@ def status(*tables: dict[str, Any], **values: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "word", "said"),
     [
-        (status(table("a")), "In step", "0.4 s behind"),
+        (status(table("a")), "In step", "The copy holds all up to 0.4 s ago."),
+        (status(table("a", rows_set_aside=2)), "In step", "all up to 0.4 s ago, but for 2 rows set aside."),
         (status(table("a"), replication_lag_seconds=400.0), "Behind", "7 min behind"),
         (status(table("a"), replication_lag_seconds=None), "Connected", "not known yet"),
         (
             status(table("a", "stopped", error=ERROR), table("b")),
             "Needs you",
-            "a is stopped. The other 1 table",
+            "Table a is stopped. The other 1 table",
         ),
-        (status(table("a", "stopped"), table("b", "held")), "Needs you", "a is stopped and b is held."),
+        (
+            status(table("a", "stopped"), table("b", "held")),
+            "Needs you",
+            "Table a is stopped and table b is held.",
+        ),
         (
             status(
                 *(table(str(n), "copying") for n in range(4)), state="copying", copy={"seconds_left": 120.0}
@@ -65,6 +70,23 @@ def test_the_first_word_says_how_things_are(document: dict[str, Any], word: str,
     assert judged.word == word
     assert said in judged.sentence
     assert word in render_page(document, [], ABOUT, NOW)
+
+
+def test_a_copy_of_unknown_size_shows_no_bar_that_is_full() -> None:
+    """The estimate is missing, or was too low."""
+    for expected in (0, 50, 100):
+        copying = status(table("a", "copying", rows_copied=100, rows_expected=expected), state="copying")
+        page = render_page(copying, [], ABOUT, NOW)
+        assert '<progress aria-label="copy of a">' in page
+        assert "not known" in page
+    known = status(table("a", "copying", rows_copied=100, rows_expected=400), state="copying")
+    assert '<progress value="100" max="400"' in render_page(known, [], ABOUT, NOW)
+
+
+def test_tables_that_were_dropped_do_not_go_on() -> None:
+    """They are not counted among those that do."""
+    judged = verdict(status(table("a", "stopped"), table("b"), table("c", "dropped")), alive=True)
+    assert "The other 1 table goes on" in judged.sentence
 
 
 def test_a_loop_that_hangs_comes_before_all_else() -> None:
@@ -208,5 +230,5 @@ def test_gaps_break_the_line_and_peaks_stay() -> None:
     svg = lag_plot(samples)
     assert svg.count("<polyline") == 2
     assert "highest 60 min" in svg
-    assert re.search(r",12\.0\b", svg), "the peak touches the mark of one hour"
+    assert re.search(r",16\.0\b", svg), "the peak touches the mark of one hour"
     assert "not known yet" in lag_plot([])

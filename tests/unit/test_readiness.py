@@ -27,7 +27,8 @@ def test_only_a_stream_that_flows_is_ready(state: str) -> None:
     assert line == state
     assert verbose.endswith("\nready") == ready
     assert ("lock held: ok" in verbose) == ready
-    assert ready or "checkpoint loaded: failed (cannot connect)" in verbose
+    assert ready or f"checkpoint loaded: failed (not while {state})" in verbose
+    assert verbose.startswith(f"state: {state}\n" if ready else f"state: {state} (cannot connect)\n")
 
 
 def test_a_stopped_table_is_told_and_no_outage() -> None:
