@@ -146,6 +146,7 @@ class Attempt:
                 self._step()
                 self._settle()
                 self._look_at_requests()
+                self._tidy()
                 self._observer.tick(self)
                 if self._until_caught_up and self._is_caught_up() and not self._desk.look():
                     break
@@ -280,12 +281,12 @@ class Attempt:
                 self._loader.publish(self.book.schemas())
         else:
             self.monitor.applied(position)
-        self._prune()
+
+    def _tidy(self) -> None:
+        """What is due between batches, however busy the stream is."""
         if time.monotonic() - self._timers.quarantine >= QUARANTINE_SECONDS:
             self._timers.quarantine = time.monotonic()
             self.applier.quarantine.reload()
-
-    def _prune(self) -> None:
         if time.monotonic() - self._timers.pruned >= PRUNE_SECONDS:
             self._timers.pruned = time.monotonic()
             run_all(self.source.session, prune(self.book.dataset))
