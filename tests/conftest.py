@@ -11,7 +11,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import hypothesis
 import pytest
@@ -57,6 +57,13 @@ def all_servers_required() -> bool:
     """Say whether a missing server is a failure: so that CI never passes by skipping."""
     values = (os.environ.get(name, "") for name in ("ROWFERRY_REQUIRE_ALL_SERVERS", "CI"))
     return any(value.lower() not in {"", "0", "false", "no"} for value in values)
+
+
+def end_without(reason: str) -> NoReturn:
+    """End a test for want of a server or a program: it skips, or fails where all are required."""
+    if all_servers_required():
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def servers_of(item: pytest.Item) -> Iterator[str]:
@@ -134,9 +141,7 @@ def get_server(lab: Lab, pytestconfig: pytest.Config) -> GetServer:
         except ProviderUnavailable as error:
             pytestconfig.stash[REPORT].missing[str(spec)] = str(error)
             reason = f"no server {spec}: {error}"
-        if all_servers_required():
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
+        end_without(reason)
 
     return get
 

@@ -8,10 +8,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from rowferry_lab import tools
-from tests.conftest import all_servers_required
+from tests.conftest import end_without
 
 _COMMON = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr")
 
@@ -50,9 +48,7 @@ def find_browser(folder: Path) -> Browser:
         root = tools.package_folder("chromium-headless-shell")
         fonts = tools.package_folder("fonts-dejavu-core")
     except tools.ToolUnavailable as error:
-        if all_servers_required():
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+        end_without(str(error))
     libraries = [tools.library_path(root), *map(str, root.glob("usr/lib/*-linux-*/pulseaudio"))]
     configuration = folder / "fonts.conf"
     configuration.write_text(

@@ -20,7 +20,7 @@ from rowferry_lab import prometheus, tools
 from rowferry_lab.prometheus import Prometheus, shorten
 from rowferry_lab.wire import Wire
 from tests.acceptance.harness import ROOT, Daemon, Ferry, free_port, wait_until
-from tests.conftest import all_servers_required
+from tests.conftest import end_without
 
 RULES: Final = ROOT / "deploy/prometheus/rowferry.rules.yml"
 DASHBOARD: Final = ROOT / "deploy/grafana/dashboards/rowferry.json"
@@ -247,7 +247,7 @@ def test_every_alert_fires_for_its_fault_and_every_panel_has_its_answer(
     try:
         tools.find("prometheus", "prometheus")
     except tools.ToolUnavailable as error:
-        (pytest.fail if all_servers_required() else pytest.skip)(str(error))
+        end_without(str(error))
     mariadb_ferry.source.run(
         "CREATE TABLE visit (id INT PRIMARY KEY, note TEXT)",
         "CREATE TABLE note (id INT PRIMARY KEY, text TEXT)",
