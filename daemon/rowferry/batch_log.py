@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Final
 
 from rowferry.applier import Applied
@@ -17,7 +16,6 @@ def log_batch(log: Any, applied: Applied, lag_seconds: float | None, queue_bytes
     total = sum(applied.tables.values(), RowCounts())
     largest = sorted(applied.tables, key=lambda name: (-applied.tables[name].total, name))
     committed = to_time(applied.commit_time_us)
-    known = lag_seconds is not None and math.isfinite(lag_seconds)
     log.info(
         "batch_committed",
         load_id=applied.load_id,
@@ -33,7 +31,7 @@ def log_batch(log: Any, applied: Applied, lag_seconds: float | None, queue_bytes
         largest=largest[:MAX_NAMES],
         position=str(applied.position),
         commit_time=committed.isoformat() if committed else None,
-        lag_seconds=round(lag_seconds, 3) if lag_seconds is not None and known else None,
+        lag_seconds=None if lag_seconds is None else round(lag_seconds, 3),
         queue_bytes=queue_bytes,
         seconds={stage: round(seconds, 4) for stage, seconds in applied.stages.items()},
     )

@@ -17,7 +17,7 @@ from typing import Any, Final
 from pymysql.connections import Connection
 
 from rowferry.binlog_events import CHECKSUM_SIZE, FORMAT_DESCRIPTION, ROTATE, kind_of
-from rowferry.mysql_source import SourceErrors, connect, query
+from rowferry.mysql_source import SourceErrors, connect, global_variables, query
 from rowferry.payload import HEADER_SIZE
 from rowferry.position import BinlogPosition
 from rowferry.retention import (
@@ -72,7 +72,8 @@ class BinlogFiles:
         self.backlog_bytes = backlog_bytes(self._files, position, head)
         if due:
             asked = time.monotonic()
-            found = self._headroom(read_settings(control), position, head, clock)
+            retention = read_retention(global_variables(control, VARIABLES))
+            found = self._headroom(retention, position, head, clock)
             self._asked, self._headroom_seconds = asked, found
 
     def _headroom(
@@ -104,13 +105,6 @@ class BinlogFiles:
 def list_files(control: Connection[Any]) -> list[BinlogFile]:
     """The files that there are, oldest first."""
     return [BinlogFile(str(row[0]), int(row[1])) for row in query(control, "SHOW BINARY LOGS")]
-
-
-def read_settings(control: Connection[Any]) -> Retention:
-    """How long the server keeps its binlog now."""
-    marks = ", ".join(["%s"] * len(VARIABLES))
-    rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", VARIABLES)
-    return read_retention({str(name): str(value) for name, value in rows})
 
 
 def begun_at(settings: SourceSettings, file: str) -> float | None:

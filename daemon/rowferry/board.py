@@ -28,7 +28,6 @@ from rowferry.metrics import Metrics
 from rowferry.monitor import Monitor
 from rowferry.position import BinlogPosition
 from rowferry.progress import CopyMeter, CopyState
-from rowferry.readiness import FLOWING
 from rowferry.status import read_status
 from rowferry.verify import TableResult
 
@@ -141,22 +140,20 @@ class Board:
         """Whether the run loop has made progress lately; a long step has an hour."""
         return time.monotonic() - self._ticked < self._patience
 
-    def ready(self) -> bool:
-        """Whether both ends are connected and changes flow."""
-        return self._state.name in FLOWING
-
     def failed(self, error: RowferryError) -> None:
         """An attempt ended with an error."""
         self._publish_counts()
         self.metrics.error(error.stage or "load", error.kind)
-        message = str(error).removesuffix(f". {' '.join(error.hint.split())}") if error.hint else str(error)
-        self._happened(error.kind, message, error.hint)
-        for side in ("source", "destination"):
-            self.metrics.connected(side, False)
+        self._happened(error.kind, error.sentence(), error.hint)
+        self._connected(False)
         if error.kind in ("load", "table_load"):
             self.metrics.failed_batch()
         if isinstance(error, StreamStopped) and error.unknown_event is not None:
             self.metrics.unknown_event(error.unknown_event)
+
+    def _connected(self, up: bool) -> None:
+        for side in SIDES:
+            self.metrics.connected(side, up)
 
     def reconnecting(self, error: RowferryError) -> None:
         """A new attempt follows."""
@@ -178,8 +175,7 @@ class Board:
         """Another instance holds the lock: what was known of the stream is its business now."""
         self._monitor = None
         self.metrics.gauge("replication_lag_seconds", math.nan)
-        for side in ("source", "destination"):
-            self.metrics.connected(side, False)
+        self._connected(False)
         with self._lock:
             self._status = {n: self._status[n] for n in ("database", "dataset")} | {"tables": []}
         self.enter(Standby())
@@ -187,8 +183,7 @@ class Board:
 
     def opened(self, attempt: Attempt) -> None:
         """Both ends are open and the stream has begun."""
-        for side in ("source", "destination"):
-            self.metrics.connected(side, True)
+        self._connected(True)
         self.metrics.gauge("queue_capacity_bytes", attempt.settings.batch.max_bytes)
         self.metrics.gauge("checkpoint_timestamp_seconds", time.time())
         went_back = self._note_regression(attempt.source.checkpoint.position)
@@ -343,9 +338,6 @@ class Board:
             metrics.gauge("applied_source_timestamp_seconds", until_us / 1e6)
             metrics.gauge("source_clock_offset_seconds", offset)
         metrics.gauge("received_source_timestamp_seconds", attempt.feeder.received_us / 1e6)
-        metrics.gauge("queue_bytes", attempt.queue.size)
-        if attempt.monitor.head is not None:
-            metrics.gauge("binlog_backlog_bytes", attempt.monitor.files.backlog_bytes)
         records = attempt.book.records.values()
         by_status = Counter(r.status.value for r in records)
         aside = attempt.applier.quarantine.counts

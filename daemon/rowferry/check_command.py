@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from pymysql.connections import Connection
 
@@ -198,13 +197,12 @@ def _source_part(report: Report, settings: Settings) -> Iterator[str]:
 
 
 def _destination_part(report: Report, settings: Settings) -> Iterator[str]:
-    parts = urlsplit(settings.destination.url)
-    database = unquote(parts.path.strip("/"))
+    there = settings.destination
     yield ""
     yield "-- Destination: run this as a superuser of Postgres, in the database of the copy, for instance"
     yield (
         "--   rowferry check --fix-script destination |"
-        f" psql -h {parts.hostname} -p {parts.port or 5432} -U postgres {database}"
+        f" psql -h {there.host} -p {there.port} -U postgres {there.database}"
     )
     yield from _statements(
         [f for f in report.findings if f.where == DESTINATION and f.level in (FAILURE, WARNING)]

@@ -7,31 +7,30 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.binlog_files import list_files
 from rowferry.checkpoint import TableStatus, has_copy, read_checkpoint
-from rowferry.destination import Session, fetch, name
+from rowferry.destination import Session, fetch, lock_holder, name
 from rowferry.errors import ConfigurationError, PositionLost
 from rowferry.findings import DESTINATION, FAILURE, FILE, OK, WARNING, Finding, shorten
-from rowferry.mysql_source import SourceServer, query
+from rowferry.mysql_source import SourceServer, purged_gtid_set
 from rowferry.position import GtidSet, MysqlGtidSet
 from rowferry.settings import Settings
 from rowferry.startup import require_same_history
 
 _ALL_AGAIN: Final = "run `rowferry resync --all`"
 _HOLDER: Final = """
-SELECT a.pid, coalesce(a.application_name, ''), coalesce(host(a.client_addr), 'this machine'),
-       to_char(a.backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
-FROM pg_locks l CROSS JOIN hashtextextended(%s, 0) AS k LEFT JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND (l.classid::bigint << 32) | l.objid::bigint = k"""
+SELECT coalesce(application_name, ''), coalesce(host(client_addr), 'this machine'),
+       to_char(backend_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')
+FROM pg_stat_activity WHERE pid = %s"""
 
 
 def lock_finding(session: Session, dataset: str) -> tuple[Finding, bool]:
     """Who holds the dataset's lock, and whether anybody does."""
-    rows = fetch(session, _HOLDER, [f"rowferry:{dataset}"])
-    if not rows:
+    pid = lock_holder(session, dataset)
+    if pid is None:
         return Finding("lock", OK, "free: no daemon is at work", where=DESTINATION), False
-    pid, program, client, since = rows[0]
+    rows = fetch(session, _HOLDER, [pid])
+    program, client, since = rows[0] if rows else ("", "this machine", None)
     began = f" since {since} UTC" if since else ""
     detail = f"a daemon is at work{began} (Postgres process {pid}, {program} from {client})"
     return Finding("lock", OK, detail, where=DESTINATION), True
@@ -119,10 +118,9 @@ def _lost(
 ) -> str:
     """Why the stream cannot go on there; "" if it can, or nobody may ask."""
     if server.gtid and isinstance(gtids, MysqlGtidSet) and gtids:
-        [(text,)] = query(control, "SELECT @@GLOBAL.gtid_purged")
-        purged = MysqlGtidSet.parse(text.decode() if isinstance(text, bytes) else str(text))
-        return "" if gtids.covers(purged) else "the source has purged transactions that are needed"
+        covered = gtids.covers(purged_gtid_set(control))
+        return "" if covered else "the source has purged transactions that are needed"
     if not may_ask or (server.is_mariadb and gtids):
         return ""
-    files = {str(row[0]) for row in query(control, "SHOW BINARY LOGS")}
+    files = {each.name for each in list_files(control)}
     return "" if file in files else f"the source has purged {file}"

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from rowferry.check_server import clock_finding, encryption_finding
 from rowferry.checkpoint import has_tracking_tables
-from rowferry.destination import Session, fetch, name
+from rowferry.destination import Session, ddl, fetch, name
 from rowferry.findings import DESTINATION, FAILURE, FILE, OK, WARNING, Finding, Level, shorten, size
 from rowferry.settings import Settings
 
@@ -80,9 +79,8 @@ def _encryption(session: Session, settings: Settings) -> Finding:
         session, "SELECT version, cipher FROM pg_stat_ssl WHERE ssl AND pid = pg_backend_pid() AND %s", [True]
     )
     cipher = f"{rows[0][0]} {rows[0][1]}" if rows else ""
-    host = urlsplit(settings.destination.url).hostname or "localhost"
     remedy = "add ?sslmode=verify-full&sslrootcert=FILE to destination.url, once the server has a certificate"
-    return encryption_finding("destination connection", cipher, host, remedy)
+    return encryption_finding("destination connection", cipher, settings.destination.host, remedy)
 
 
 def pooler_finding(session: Session) -> Finding:
@@ -115,8 +113,7 @@ def _writable(session: Session) -> Iterator[Finding]:
 
 
 def _set_for(user: str, database: str, setting: str, value: str) -> str:
-    statement = f"ALTER ROLE {name(user)} IN DATABASE {name(database)} SET {setting} = {value};"
-    return statement.replace("%%", "%")
+    return ddl(f"ALTER ROLE {name(user)} IN DATABASE {name(database)} SET {setting} = {value};").text
 
 
 def _schemas(session: Session, dataset: str) -> Iterator[Finding]:
@@ -128,12 +125,12 @@ def _schemas(session: Session, dataset: str) -> Iterator[Finding]:
         " current_database()::text WHERE %s",
         [True],
     )
-    grant = f"GRANT CREATE ON DATABASE {name(database)} TO {name(user)};".replace("%%", "%")
+    grant = ddl(f"GRANT CREATE ON DATABASE {name(database)} TO {name(user)};").text
     made = can_look(session, dataset) and has_tracking_tables(session, dataset)
     sql = [] if may_create or made else [grant]
     for schema in names:
         if owned.get(schema) is False:
-            sql.append(f"ALTER SCHEMA {name(schema)} OWNER TO {name(user)};".replace("%%", "%"))
+            sql.append(ddl(f"ALTER SCHEMA {name(schema)} OWNER TO {name(user)};").text)
     detail = f"schemas {' and '.join(names)}: "
     if not sql:
         state = "the account owns them" if len(owned) == len(names) else "the account can make them"
@@ -156,10 +153,10 @@ def _owners(session: Session, dataset: str, tables: Collection[str]) -> Iterator
         else:
             continue
         words = _KINDS.get(kind, "TABLE")
-        sql.append(f"ALTER {words} {name(schema, table)} OWNER TO {name(user)};".replace("%%", "%"))
+        sql.append(ddl(f"ALTER {words} {name(schema, table)} OWNER TO {name(user)};").text)
     for (function,) in fetch(session, _OTHERS_FUNCTIONS, [dataset]):
         ours.append(function)
-        sql.append(f"ALTER FUNCTION {function} OWNER TO {name(user)};".replace("%%", "%"))
+        sql.append(f"ALTER FUNCTION {function} OWNER TO {ddl(name(user)).text};")
     if not sql:
         yield Finding("owners", OK, "the account owns all that it must alter", where=DESTINATION)
         return

@@ -15,7 +15,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from rowferry.findings import FAILURE, FILE, HOST, OK, WARNING, Finding, Level, size
+from rowferry.setting_groups import split_listen
 from rowferry.settings import LISTEN_OFF, Settings
+from rowferry.state_dir import nearest_folder
 
 TESTED: Final = {"dlt": "1.31.0", "mysql-replication": "1.0.17"}
 """The versions of the two libraries whose inner workings are relied on; pyproject.toml pins them."""
@@ -39,7 +41,7 @@ def check_host(settings: Settings, *, at_work: bool) -> Iterator[Finding]:
 def _state_dir(settings: Settings) -> Iterator[Finding]:
     """The working folder: writable, private, and on a disk with room."""
     folder = settings.state_dir.absolute()
-    nearest = next(p for p in (folder, *folder.parents) if p.exists())
+    nearest = nearest_folder(folder)
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         remedy = f"let this account write {nearest}, or set state_dir to a folder of its own"
         yield Finding("state_dir", FAILURE, f"state_dir={folder}", remedy, where=HOST)
@@ -117,8 +119,7 @@ def _port(listen: str, at_work: bool) -> Finding:
     """Whether the daemon can listen there, or probably does."""
     if listen == LISTEN_OFF:
         return Finding("http.listen", OK, "off: no metrics and no status by HTTP", where=FILE)
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
+    host, port = split_listen(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -8,14 +8,14 @@ from typing import Any, Final
 
 from pymysql.connections import Connection
 
-from rowferry.check_source import read_variables, set_global
+from rowferry.check_source import set_global
 from rowferry.errors import RowferryError
 from rowferry.findings import FAILURE, FILE, HOST, OK, UNKNOWN, WARNING, Finding, size
-from rowferry.mysql_source import SourceServer, clock_us, query
+from rowferry.mysql_source import SourceServer, clock_us, global_variables, query
+from rowferry.setting_groups import LOOPBACK
 from rowferry.settings import Settings
 from rowferry.startup import derive_server_id
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
 MAX_OFFSET_SECONDS: Final = 1.0
 _SPARE_SESSIONS: Final = 4
 """Reader, monitor, checks and a command beside the copies."""
@@ -25,7 +25,7 @@ _LEAST_PACKET: Final = 16 << 20
 def check_server(control: Connection[Any], server: SourceServer, settings: Settings) -> Iterator[Finding]:
     """Everything about the server that is not its binlog."""
     yield _encryption(control, settings)
-    variables = read_variables(control, ("max_connections", "max_allowed_packet"))
+    variables = global_variables(control, ("max_connections", "max_allowed_packet"))
     yield _sessions(control, server, settings, int(variables["max_connections"]))
     yield _packet(server, int(variables["max_allowed_packet"]))
     yield _gtid(server)

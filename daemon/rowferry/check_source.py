@@ -6,13 +6,16 @@ SET GLOBAL with a line for the configuration on MariaDB.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pymysql.connections import Connection
 
+from rowferry.binlog_files import list_files
 from rowferry.findings import FAILURE, OK, WARNING, Finding, size
-from rowferry.mysql_source import SourceServer, binlog_filters, query
+from rowferry.mysql_source import SourceServer, binlog_filters, global_variables, query
+from rowferry.retention import VARIABLES, read_retention
 from rowferry.settings import Settings
 
 MINIMUM: Final = {"mysql": (8, 0, 14), "mariadb": (10, 5)}
@@ -23,17 +26,14 @@ NO_LONGER_MAINTAINED: Final[dict[tuple[str, tuple[int, ...]], str]] = {
 }
 WEEK_SECONDS: Final = 7 * 86_400
 _DAY: Final = 86_400
-_WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
+WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
 _OLD_SESSIONS: Final = "; sessions that are connected already keep the old value until they connect anew"
 _RESTART: Final = "change the server's configuration as shown, under [mysqld]; then restart it"
 NAMES: Final = (
     "log_bin",
-    *_WANTED,
+    *WANTED,
     "binlog_row_value_options",
-    "binlog_expire_logs_seconds",
-    "binlog_expire_logs_auto_purge",
-    "expire_logs_days",
-    "max_binlog_total_size",
+    *VARIABLES,
     "log_slave_updates",
     "log_replica_updates",
     "binlog_transaction_compression",
@@ -53,10 +53,10 @@ def set_global(server: SourceServer, name: str, value: str) -> tuple[tuple[str, 
 
 def check_binlog(control: Connection[Any], server: SourceServer) -> Iterator[Finding]:
     """Version and settings without which the daemon does not start, and what else concerns the binlog."""
-    variables = read_variables(control, NAMES)
+    variables = global_variables(control, NAMES)
     yield _version(server)
     yield _log_bin(variables)
-    for name, wanted in _WANTED.items():
+    for name, wanted in WANTED.items():
         yield _setting(server, variables, name, wanted)
     yield _server_id(server)
     yield from _row_values(server, variables)
@@ -75,13 +75,6 @@ def check_filters(control: Connection[Any], server: SourceServer, settings: Sett
         return
     remedy = "remove binlog_do_db and binlog_ignore_db from the server's configuration; then restart it"
     yield Finding("binlog filters", FAILURE, detail, remedy, needs_restart=True)
-
-
-def read_variables(control: Connection[Any], names: Sequence[str]) -> dict[str, str]:
-    """The server's global settings among `names` that it has, by their names in small letters."""
-    marks = ", ".join(["%s"] * len(names))
-    rows = query(control, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
-    return {str(k).lower(): str(v) for k, v in rows}
 
 
 def _version(server: SourceServer) -> Finding:
@@ -148,35 +141,39 @@ def _compression(variables: Mapping[str, str]) -> Iterator[Finding]:
 
 def retention(server: SourceServer, variables: Mapping[str, str]) -> Finding:
     """How long the server keeps its binlog; a week is the least that leaves time to mend things."""
-    seconds = float(variables.get("binlog_expire_logs_seconds", "0"))
-    seconds = seconds or float(variables.get("expire_logs_days", "0")) * _DAY
-    if variables.get("binlog_expire_logs_auto_purge", "ON").upper() in ("OFF", "0"):
-        seconds = 0
-    detail = f"the binlog is kept for {seconds / _DAY:g} days" if seconds else "the binlog is never purged"
-    limit = int(float(variables.get("max_binlog_total_size", "0")))
+    kept = read_retention(variables)
+    forever = math.isinf(kept.seconds)
+    detail = (
+        "the binlog is never purged" if forever else f"the binlog is kept for {kept.seconds / _DAY:g} days"
+    )
+    limit = not math.isinf(kept.max_bytes)
     if limit:
-        detail += f", and no more than {size(limit)} of it (max_binlog_total_size)"
-    short = 0 < seconds < WEEK_SECONDS
+        detail += f", and no more than {size(kept.max_bytes)} of it (max_binlog_total_size)"
+    short = kept.seconds < WEEK_SECONDS
     if not short and not limit:
         return Finding("binlog retention", OK, detail)
-    days_only = server.is_mariadb and server.version < (10, 6)
-    name, value = ("expire_logs_days", "7") if days_only else ("binlog_expire_logs_seconds", "604800")
-    sql, config = set_global(server, name, value) if short else ((), ())
+    sql, config = set_global(server, *keep_a_week(server.flavor, server.version)) if short else ((), ())
     remedy = "keep 7 days or more, and mind the disk: if the daemon stands longer, all is copied again"
     if limit:
         remedy += "; see that max_binlog_total_size is enough for a week"
     return Finding("binlog retention", WARNING, detail, remedy, sql, config)
 
 
+def keep_a_week(flavor: str, version: Sequence[int]) -> tuple[str, str]:
+    """The setting that keeps the binlog for seven days, and its value; MariaDB had only days before 10.6."""
+    if flavor == "mariadb" and tuple(version) < (10, 6):
+        return "expire_logs_days", "7"
+    return "binlog_expire_logs_seconds", str(WEEK_SECONDS)
+
+
 def check_binlog_files(control: Connection[Any], server: SourceServer, *, may_ask: bool) -> Iterator[Finding]:
     """How much binlog lies on the source now, and whether changes from elsewhere are in it."""
     if may_ask:
-        files = query(control, "SHOW BINARY LOGS")
-        total = sum(int(row[1]) for row in files)
-        oldest = files[0][0] if files else "none"
-        detail = f"{len(files)} files, {size(total)}, the oldest is {oldest}"
+        files = list_files(control)
+        oldest = files[0].name if files else "none"
+        detail = f"{len(files)} files, {size(sum(f.size for f in files))}, the oldest is {oldest}"
         yield Finding("binlog files", OK, detail)
-    variables = read_variables(control, NAMES)
+    variables = global_variables(control, NAMES)
     name = "log_replica_updates" if "log_replica_updates" in variables else "log_slave_updates"
     value = variables.get(name, "ON")
     detail = f"{name}={value}"

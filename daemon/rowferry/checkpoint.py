@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rowferry.batch import ChunkMark, CopyMark, CopyPlanned, KeyRange
 from rowferry.changes import RowCounts, Statement
-from rowferry.destination import Session, fetch, literal, name
+from rowferry.destination import Session, ddl, fetch, literal, name
 from rowferry.position import BinlogPosition, GtidSet, MariadbGtidSet, MysqlGtidSet
 from rowferry.quarantine import TABLE as QUARANTINE
 from rowferry.quarantine import create_quarantine
@@ -146,7 +146,7 @@ def create_tracking_tables(dataset: str) -> list[Statement]:
             CROSS JOIN {name(dataset, "_rowferry_checkpoint")} c""",
         _safe_as_of(dataset),
     ]
-    return [Statement(text.replace("%%", "%")) for text in texts]
+    return [ddl(text) for text in texts]
 
 
 def _safe_as_of(dataset: str) -> str:

@@ -272,19 +272,25 @@ def _try_lock(session: Session, dataset: str) -> bool:
     return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
 
 
-def is_locked(session: Session, dataset: str) -> bool:
-    """Whether some instance holds the dataset's lock now. Takes nothing, so it is in nobody's way.
+def lock_holder(session: Session, dataset: str) -> int | None:
+    """The process of Postgres that holds the dataset's lock now. Takes nothing, so it is in nobody's way.
 
     A lock's 64-bit key stands in pg_locks in two halves, with objsubid 1
     (https://www.postgresql.org/docs/current/view-pg-locks.html).
     """
     sql_text = (
-        "SELECT EXISTS (SELECT 1 FROM pg_locks l, hashtextextended(%s, 0) AS k"
+        "SELECT l.pid FROM pg_locks l, hashtextextended(%s, 0) AS k"
         " WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted"
         " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-        " AND (l.classid::bigint << 32) | l.objid::bigint = k)"
+        " AND (l.classid::bigint << 32) | l.objid::bigint = k"
     )
-    return bool(fetch(session, sql_text, [f"rowferry:{dataset}"])[0][0])
+    rows = fetch(session, sql_text, [f"rowferry:{dataset}"])
+    return int(rows[0][0]) if rows else None
+
+
+def is_locked(session: Session, dataset: str) -> bool:
+    """Whether some instance holds the dataset's lock now."""
+    return lock_holder(session, dataset) is not None
 
 
 def columns_of(table: TableSchema) -> list[tuple[str, str]]:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 from rowferry import __version__
 from rowferry.board import Board
@@ -55,12 +54,11 @@ def _readiness(status: Mapping[str, Any], settings: Settings, query: Query) -> R
 
 
 def _page(board: Board, settings: Settings, query: Query) -> Answer:
-    there = urlsplit(settings.destination.url)
+    there = settings.destination
     about = About(
         version=__version__,
         source=f"{settings.source.host}:{settings.source.port}, database {settings.source.database}",
-        destination=f"{there.hostname}:{there.port or 5432}, database {there.path.strip('/')},"
-        f" schema {settings.destination.dataset}",
+        destination=f"{there.host}:{there.port}, database {there.database}, schema {there.dataset}",
         alive=board.alive(),
         refresh_seconds=None if "refresh=off" in query else 5,
     )

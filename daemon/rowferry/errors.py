@@ -46,13 +46,16 @@ class RowferryError(Exception):
 
     def describe(self) -> str:
         """One line: what, where, why, what to do."""
+        hint = f". {self.hint}" if self.hint else ""
+        return " ".join(f"{self.sentence()}{hint}".split())
+
+    def sentence(self) -> str:
+        """The same without what to do."""
         text = f"cannot {self.operation}"
         if self.obj:
             text += f" ({self.obj})"
         if self.reason:
             text += f": {self.reason}"
-        if self.hint:
-            text += f". {self.hint}"
         return " ".join(text.split())
 
 

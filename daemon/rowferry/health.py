@@ -9,7 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import Final
 
 from rowferry.errors import ConfigurationError
-from rowferry.setting_groups import LISTEN_OFF
+from rowferry.setting_groups import LISTEN_OFF, split_listen
 
 TIMEOUT_SECONDS: Final = 5.0
 MOST_BYTES: Final = 200
@@ -25,8 +25,7 @@ def ask(listen: str, *, ready: bool) -> tuple[bool, str]:
     """
     if listen == LISTEN_OFF:
         raise ConfigurationError("ask for the health", "http.listen=off", reason="the daemon serves no HTTP")
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
+    host, port = split_listen(listen)
     connection = HTTPConnection(_LOOPBACK.get(host, host), int(port), timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/readyz" if ready else "/livez")

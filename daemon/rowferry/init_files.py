@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from typing import Final
 
 from rowferry.check_grants import database_pattern, text_literal
-from rowferry.destination import literal, name
+from rowferry.check_source import WANTED, keep_a_week
+from rowferry.destination import ddl, literal, name
 from rowferry.init_answers import Answers
+from rowferry.setting_groups import LOOPBACK
 
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 CREDENTIALS: Final = "credentials"
 SOURCE_FILE: Final = "ROWFERRY_SOURCE__PASSWORD"
 DESTINATION_FILE: Final = "ROWFERRY_DESTINATION__PASSWORD"
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_WANTED: Final = {"binlog_format": "ROW", "binlog_row_image": "FULL", "binlog_row_metadata": "FULL"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def source_sql(answers: Answers, password: str) -> str:
         f"GRANT SELECT ON {database_pattern(answers['source_database'])}.* TO {account};",
         f"GRANT REPLICATION SLAVE, {monitor} ON *.* TO {account};",
         "-- These take effect for sessions that connect from now on:",
-        *(f"{verb} {setting} = '{value}';" for setting, value in _WANTED.items()),
+        *(f"{verb} {setting} = '{value}';" for setting, value in WANTED.items()),
         "-- In the server's configuration (my.cnf, my.ini), so that it lasts; log_bin needs a restart.",
         "-- A server_id that is there already stays as it is.",
         *(f"--   {line}" for line in configuration(answers)),
@@ -85,36 +85,30 @@ def source_sql(answers: Answers, password: str) -> str:
 
 def configuration(answers: Answers) -> list[str]:
     """Lines for the source's configuration file."""
-    days_only = answers.is_mariadb and answers.version < (10, 6)
-    kept = "expire_logs_days=7" if days_only else "binlog_expire_logs_seconds=604800"
-    settings = [f"{setting}={value}" for setting, value in _WANTED.items()]
-    return ["[mysqld]", "server_id=1", "log_bin=binlog", *settings, kept]
+    kept = keep_a_week("mariadb" if answers.is_mariadb else "mysql", answers.version)
+    settings = [f"{setting}={value}" for setting, value in (*WANTED.items(), kept)]
+    return ["[mysqld]", "server_id=1", "log_bin=binlog", *settings]
 
 
 def destination_sql(answers: Answers, password: str) -> str:
     """The account and its right to make schemas: for a superuser of Postgres."""
-    role, database = (_identifier(answers[k]) for k in ("destination_account", "destination_database"))
-    secret = literal(password).replace("%%", "%")
+    role, database = (name(answers[k]) for k in ("destination_account", "destination_database"))
     lines = [
         "-- Run this in Postgres as a superuser. It holds a password: delete it afterwards.",
         "-- If there is no such database yet, make it first:",
         f"-- CREATE DATABASE {database} ENCODING 'UTF8' TEMPLATE template0;",
-        f"CREATE ROLE {role} LOGIN PASSWORD {secret};",
+        f"CREATE ROLE {role} LOGIN PASSWORD {literal(password)};",
         f"GRANT CONNECT, CREATE ON DATABASE {database} TO {role};",
     ]
-    return "\n".join(lines) + "\n"
-
-
-def _identifier(text: str) -> str:
-    return name(text).replace("%%", "%")
+    return ddl("\n".join(lines) + "\n").text
 
 
 def drop_in(answers: Answers) -> str:
     """What the unit rowferry@NAME needs beside its template: to start after servers on this machine."""
     after = []
-    if answers["source_host"] in _LOOPBACK:
+    if answers["source_host"] in LOOPBACK:
         after.append("mariadb.service" if answers.is_mariadb else "mysql.service")
-    if answers["destination_host"] in _LOOPBACK:
+    if answers["destination_host"] in LOOPBACK:
         after.append("postgresql.service")
     order = f"After={' '.join(after)}\n" if after else ""
     return (

@@ -10,11 +10,12 @@ import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import product
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
+from rowferry.daemon_state import State
 from rowferry.event_names import EVENT_TYPES
 
-STATES: Final = ("starting", "standby", "copying", "streaming", "retrying", "stopping", "halted")
+STATES: Final = tuple(each.name for each in get_args(State))
 TABLE_STATES: Final = ("copying", "streaming", "held", "stopped", "dropped")
 SIDES: Final = ("source", "destination")
 STAGES: Final = ("start", "read", "copy", "load", "schema", "monitor", "verify")

@@ -225,16 +225,29 @@ def _binlog_status(connection: Connection[Any], server: SourceServer) -> list[tu
 def executed_gtid_set(connection: Connection[Any]) -> MysqlGtidSet:
     """MySQL's @@gtid_executed: every transaction that a SELECT from now on sees."""
     [(text,)] = query(connection, "SELECT @@GLOBAL.gtid_executed")
-    return _mysql_gtid_set(text.decode() if isinstance(text, bytes) else str(text))
+    return _mysql_gtid_set(text)
 
 
-def _mysql_gtid_set(text: str) -> MysqlGtidSet:
+def _mysql_gtid_set(text: str | bytes) -> MysqlGtidSet:
     try:
-        return MysqlGtidSet.parse(text)
+        return MysqlGtidSet.parse(text.decode() if isinstance(text, bytes) else str(text))
     except ValueError:
         raise StreamStopped(
             "read the GTID set", reason="the source has tagged GTIDs, which are not supported yet"
         ) from None
+
+
+def purged_gtid_set(connection: Connection[Any]) -> MysqlGtidSet:
+    """MySQL's @@gtid_purged: transactions that its binlog no longer holds."""
+    [(text,)] = query(connection, "SELECT @@GLOBAL.gtid_purged")
+    return _mysql_gtid_set(text)
+
+
+def global_variables(connection: Connection[Any], names: Sequence[str]) -> dict[str, str]:
+    """The server's global settings among `names` that it has, by their names in small letters."""
+    marks = ", ".join(["%s"] * len(names))
+    rows = query(connection, f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({marks})", names)
+    return {str(name).lower(): str(value) for name, value in rows}
 
 
 def clock_us(connection: Connection[Any]) -> int:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-FLOWING: Final = ("copying", "streaming")
-STANDBY: Final = "standby"
+from rowferry.daemon_state import Copying, Standby, Streaming
+
+FLOWING: Final = (Copying.name, Streaming.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def readiness(
         within = lag is not None and lag <= most_lag
         points.append(Point("lag", within, f"{known}, limit {most_lag:g} s"))
     return Readiness(
-        state, tuple(points), standby=standby_is_ready and state == STANDBY, error="" if flows else error
+        state, tuple(points), standby=standby_is_ready and state == Standby.name, error="" if flows else error
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from rowferry.changes import Statement
 from rowferry.checkpoint import create_tracking_tables, forget_tables, has_tracking_tables, read_tables
-from rowferry.destination import Session, connect, fetch, name, run_all, take_lock
+from rowferry.destination import Session, connect, ddl, fetch, name, run_all, take_lock
 from rowferry.errors import RowferryError
 from rowferry.mysql_source import connect as connect_source
 from rowferry.mysql_source import describe_server
@@ -69,7 +69,7 @@ def tracking_columns() -> dict[str, set[str]]:
 
 def _drop(dataset: str, table: str) -> Statement:
     """It is made anew, with what depends on it that is Rowferry's own."""
-    return Statement(f"DROP TABLE {name(dataset, table)} CASCADE".replace("%%", "%"))
+    return ddl(f"DROP TABLE {name(dataset, table)} CASCADE")
 
 
 def _require_source(settings: Settings) -> None:

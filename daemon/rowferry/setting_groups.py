@@ -18,6 +18,8 @@ from pydantic_settings import NoDecode
 from rowferry.column_settings import destination_name
 
 LISTEN_OFF: Final = "off"
+LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+"""Hosts that are this machine."""
 
 
 def _split_list(value: Any) -> Any:
@@ -119,6 +121,21 @@ class DestinationSettings(_Group):
         if not value or len(value.encode()) > 54 or '"' in value or value.startswith("pg_"):
             raise ValueError("must be a schema name of 1 to 54 bytes, without a quote, not starting with pg_")
         return value
+
+    @property
+    def host(self) -> str:
+        """Host name or address."""
+        return urlsplit(self.url).hostname or "localhost"
+
+    @property
+    def port(self) -> int:
+        """TCP port."""
+        return urlsplit(self.url).port or 5432
+
+    @property
+    def database(self) -> str:
+        """The database that holds the copy."""
+        return unquote(urlsplit(self.url).path.strip("/"))
 
     @property
     def secret(self) -> str:
@@ -235,6 +252,12 @@ class LogSettings(_Group):
     level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least level shown"
     )
+
+
+def split_listen(listen: str) -> tuple[str, str]:
+    """Host (without brackets) and port of address:port, as `http.listen` has them."""
+    host, _, port = listen.rpartition(":")
+    return host.strip("[]"), port
 
 
 def _split(url: str, schemes: Sequence[str]) -> SplitResult:

@@ -48,10 +48,14 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
+def nearest_folder(folder: Path) -> Path:
+    """The folder, or the one above it that exists. folder: absolute."""
+    return next(f for f in (folder, *folder.parents) if f.exists())
+
+
 def free_bytes(folder: Path) -> float:
     """Bytes that an account without special rights may still write there; NaN if that cannot be told."""
     try:
-        existing = next(f for f in (folder.absolute(), *folder.absolute().parents) if f.exists())
-        return shutil.disk_usage(existing).free
+        return shutil.disk_usage(nearest_folder(folder.absolute())).free
     except OSError:
         return math.nan

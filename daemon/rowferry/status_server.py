@@ -24,6 +24,7 @@ from urllib.parse import parse_qsl
 from rowferry import logs
 from rowferry.errors import ConfigurationError
 from rowferry.pace import Cached, Pace
+from rowferry.setting_groups import split_listen
 
 MAX_CLIENTS: Final = 64
 MAX_REQUEST_BYTES: Final = 8_192
@@ -240,8 +241,7 @@ def _holds(flag: str, given: Query) -> bool:
 
 
 def _listen(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
+    host, port = split_listen(listen)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, int(port)), family=family, backlog=_BACKLOG)

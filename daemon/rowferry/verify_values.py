@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rowferry.carry import carry
-from rowferry.changes import Statement
 from rowferry.copy import select_form
-from rowferry.destination import copy_in, fetch, name, run_all
+from rowferry.destination import copy_in, ddl, fetch, name, run_all
 from rowferry.judging import Key
 from rowferry.row_text import inexact_columns, key_columns
 from rowferry.settings import QuarantineSettings
@@ -80,12 +79,12 @@ class ValueComparer:
             f"DROP TABLE IF EXISTS {temporary}",
             f"CREATE TEMPORARY TABLE {name(_TABLE)} AS SELECT {columns} FROM {table} WITH NO DATA",
         ]
-        run_all(self._destination.session, [Statement(text.replace("%%", "%")) for text in make])
+        run_all(self._destination.session, [ddl(text) for text in make])
         copy = f"COPY {temporary} ({columns}) FROM STDIN WITH ({csv_file.COPY_OPTIONS})"
         with tempfile.TemporaryDirectory(prefix="rowferry-") as folder:
             path = Path(folder) / "rows.csv"
             csv_file.write(rows.rename_columns([c.name for c in target.columns]), path)
-            copy_in(self._destination.session, copy.replace("%%", "%"), path)
+            copy_in(self._destination.session, ddl(copy).text, path)
 
     def _select(self) -> str:
         """Version, whether all values are equal, and the key, of each row that is in both tables."""

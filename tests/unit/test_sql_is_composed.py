@@ -47,13 +47,13 @@ ALLOWED = {
     r"|index|whole|again|kind|columns|same|nothing|name\(.*\)",
     "key_sql": r"qualified\(table\)|columns|with_keys\(table, keys\)",
     "mysql_catalog": r"quote\(.*\)|', '\.join\(\['%s'\] \* len\(names\)\)",
-    "mysql_source": r"NET_TIMEOUT_SECONDS",
-    "binlog_files": r"marks",
-    "check_source": r"marks|name|value",
+    "mysql_source": r"NET_TIMEOUT_SECONDS|marks",
+    "check_source": r"name|value",
     "check_grants": r"right|pattern|account\.name",
     "check_dataset": r"name\(.*\)",
-    "check_destination": r"name\(.*\)|setting|value|words|function",
-    "init_files": r"account|monitor|role|secret|database|text_literal\(.*\)|database_pattern\(.*\)",
+    "check_destination": r"name\(.*\)|setting|value|words|function|ddl\(name\(user\)\)\.text",
+    "init_files": r"account|monitor|role|database|literal\(password\)|text_literal\(.*\)"
+    r"|database_pattern\(.*\)",
     "check_command": r"account|database",
 }
 """By module, what may stand in the place of a `{}` in a statement; all of it made of names, or checked."""
